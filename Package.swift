@@ -1,0 +1,109 @@
+// swift-tools-version: 6.2
+// The plan of the house: ground, words, floor, rooms in the order of an event's journey, roof, door.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// One line per room: what it may import, of ours and of others.
+func room(
+  _ name: String, imports rooms: [String] = [], libraries: [Target.Dependency] = []
+) -> Target {
+  .target(
+    name: name, dependencies: rooms.map { .target(name: $0) } + libraries, swiftSettings: strict)
+}
+
+func tests(of name: String, imports rooms: [String] = []) -> Target {
+  .testTarget(
+    name: "\(name)Tests", dependencies: ([name] + rooms).map { .target(name: $0) },
+    swiftSettings: strict)
+}
+
+func library(_ name: String, from package: String) -> Target.Dependency {
+  .product(name: name, package: package)
+}
+
+let package = Package(
+  name: "apus",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "Apus", targets: ["Apus"]),
+    .executable(name: "apus", targets: ["ApusCommand"]),
+    .executable(name: "Shop", targets: ["Shop"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+  ],
+  targets: [
+    // Ground: C libraries and the little C that Swift cannot say.
+    .systemLibrary(
+      name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
+    .target(name: "CCrash"),
+
+    // Words: what every room speaks.
+    room("Invocations"),
+    room("WorkerProtocol"),
+
+    // What a user of Apus imports.
+    room(
+      "Apus", imports: ["WorkerProtocol", "CCrash"],
+      libraries: [library("Logging", from: "swift-log")]),
+    .executableTarget(
+      name: "Shop", dependencies: ["Apus"], path: "Functions/Shop", swiftSettings: strict),
+
+    // Floor: the loop and HTTP on it.
+    room("EventLoop", imports: ["CLibuv"]),
+    room(
+      "HTTP", imports: ["EventLoop"],
+      libraries: [
+        library("NIOCore", from: "swift-nio"), library("NIOEmbedded", from: "swift-nio"),
+        library("NIOHTTP1", from: "swift-nio"),
+      ]),
+
+    // Rooms, in the order of an event's journey.
+    room("Schedules"),
+    room(
+      "Manifests", imports: ["Invocations", "Schedules"], libraries: [library("Yams", from: "Yams")]
+    ),
+    room("EventSources", imports: ["Invocations", "Schedules"]),
+    room("Routing", imports: ["Invocations"]),
+    room(
+      "Dispatching", imports: ["Invocations"],
+      libraries: [
+        library("HeapModule", from: "swift-collections"),
+        library("DequeModule", from: "swift-collections"),
+      ]),
+    room("Workers", imports: ["Invocations", "WorkerProtocol", "EventLoop"]),
+    room(
+      "Records", imports: ["Invocations"],
+      libraries: [library("GRDB", from: "GRDB.swift"), library("GRDBSQLite", from: "GRDB.swift")]),
+    room(
+      "Doors",
+      imports: ["Invocations", "Schedules", "HTTP", "EventLoop", "EventSources", "Routing"]),
+
+    // Roof and door.
+    room(
+      "Hosting",
+      imports: [
+        "Invocations", "EventLoop", "HTTP", "EventSources", "Routing", "Dispatching", "Workers", "Records", "Doors",
+      ]),
+    .executableTarget(
+      name: "ApusCommand",
+      dependencies: [
+        "Hosting", "Manifests", "Schedules", "Invocations", "HTTP", "EventLoop", "Workers",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: strict),
+  ]
+)
