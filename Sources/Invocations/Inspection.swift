@@ -1,0 +1,85 @@
+// What an operator asks of the record, and what comes back: filters, pages and whole stories.
+
+package struct InvocationFilter: Sendable, Equatable {
+  package static let limitDefault = 50
+  package static let limitMax = 1000
+
+  package var function: String?
+  package var states: [StateWord]
+  package var reason: DeathReason?
+  package var queue: String?
+  /// The idempotency key as the sender wrote it.
+  package var key: String?
+  package var since: WallTime?
+  package var until: WallTime?
+  /// A part of the error's message or of the event's data, as written.
+  package var text: String?
+  package var limit: Int
+  /// Ids below this one: the `next` of the page before.
+  package var before: InvocationID?
+
+  package init(
+    function: String? = nil, states: [StateWord] = [], reason: DeathReason? = nil,
+    queue: String? = nil, key: String? = nil, since: WallTime? = nil, until: WallTime? = nil,
+    text: String? = nil, limit: Int = Self.limitDefault, before: InvocationID? = nil
+  ) {
+    self.function = function
+    self.states = states
+    self.reason = reason
+    self.queue = queue
+    self.key = key
+    self.since = since
+    self.until = until
+    self.text = text
+    self.limit = limit
+    self.before = before
+  }
+}
+
+package struct Page<Item: Sendable>: Sendable {
+  package var items: [Item]
+  /// Ask again with this as `before`; nil at the end.
+  package var next: InvocationID?
+
+  package init(items: [Item], next: InvocationID?) {
+    self.items = items
+    self.next = next
+  }
+}
+
+/// One line of a listing, and with its lists filled the whole story.
+package struct InvocationRecord: Sendable, Equatable {
+  package var acceptance: Acceptance
+  package var state: StateWord
+  package var reason: DeathReason?
+  package var due: WallTime
+  package var startedAt: WallTime?
+  package var endedAt: WallTime?
+  /// The latest attempt number, 0 before the first.
+  package var attempts: Int
+  package var failures: Int
+  package var duplicates: Int
+  package var error: ErrorRecord?
+  package var result: StoredResult?
+  /// Time from being due to the first start, and CPU time of all attempts.
+  package var cpuMicroseconds: Int64
+  package var redrivenAs: InvocationID?
+
+  // Filled by `show` only.
+  package var history: [AttemptRecord]
+  package var logs: [LogLine]
+  package var emitted: [InvocationID]
+
+  package init(acceptance: Acceptance, state: StateWord, due: WallTime) {
+    self.acceptance = acceptance
+    self.state = state
+    self.due = due
+    attempts = 0
+    failures = 0
+    duplicates = 0
+    cpuMicroseconds = 0
+    history = []
+    logs = []
+    emitted = []
+  }
+}

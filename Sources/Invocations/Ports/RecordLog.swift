@@ -1,0 +1,144 @@
+// The port between the rooms that decide and the room that remembers. Everything goes over as
+// values; the answers come back as news on the loop, never from inside a call.
+
+package protocol RecordLog: AnyObject {
+  /// Hands changes over in order; those of one call are all or nothing on disk. Returns the number
+  /// of the last one: the log later says `.durable(upTo:)` a number at or past it.
+  @discardableResult
+  func append(_ changes: [RecordChange]) -> UInt64
+
+  /// Changes handed over and not yet on disk. Past `RecordLimits.backlogMax` the doors refuse.
+  var backlog: Int { get }
+
+  /// The next waiting work of a function in the order of its line; answered by `.waiting`.
+  func readWaiting(function: String, after: LinePlace?, limit: Int)
+
+  /// What was stored for a finished invocation, for a replay; answered by `.replay`.
+  func readReplay(_ id: InvocationID, token: UInt64)
+}
+
+/// Where an invocation stands in its function's line: due time first, then id.
+package struct LinePlace: Hashable, Comparable, Sendable {
+  package var due: WallTime
+  package var id: InvocationID
+
+  package init(due: WallTime, id: InvocationID) {
+    self.due = due
+    self.id = id
+  }
+
+  package static func < (left: Self, right: Self) -> Bool {
+    left.due == right.due ? left.id < right.id : left.due < right.due
+  }
+}
+
+/// One unfinished invocation as the store has it.
+package struct WaitingRecord: Sendable, Equatable {
+  package var acceptance: Acceptance
+  package var state: StateWord
+  package var due: WallTime
+  package var attempts: Int
+  package var failures: Int
+
+  package init(
+    acceptance: Acceptance, state: StateWord, due: WallTime, attempts: Int, failures: Int
+  ) {
+    self.acceptance = acceptance
+    self.state = state
+    self.due = due
+    self.attempts = attempts
+    self.failures = failures
+  }
+
+  package var place: LinePlace { LinePlace(due: due, id: acceptance.id) }
+}
+
+/// What is known of a finished invocation when its key comes again.
+package struct Replay: Sendable, Equatable {
+  package var id: InvocationID
+  package var state: StateWord
+  package var reason: DeathReason?
+  package var result: StoredResult?
+  package var error: ErrorRecord?
+
+  package init(
+    id: InvocationID, state: StateWord, reason: DeathReason?, result: StoredResult?,
+    error: ErrorRecord?
+  ) {
+    self.id = id
+    self.state = state
+    self.reason = reason
+    self.result = result
+    self.error = error
+  }
+}
+
+package enum RecordNews: Sendable {
+  case durable(upTo: UInt64)
+  /// `after` as it was asked; `hasMore` false when the line ends with these.
+  case waiting(function: String, after: LinePlace?, [WaitingRecord], hasMore: Bool)
+  case replay(token: UInt64, Replay?)
+  /// A commit failed. `refused` were acceptances of that commit; they are not on disk and will not
+  /// be. Everything else is kept and tried again until `.healed`.
+  case stalled(reason: String, refused: [InvocationID])
+  case healed
+  /// A read failed; the request is not answered otherwise.
+  case readFailed(reason: String, function: String?, token: UInt64?)
+}
+
+package enum RecordLimits {
+  /// Changes not yet on disk: about a quarter of a second of a fast disk's work.
+  package static let backlogMax = 20_000
+}
+
+/// What the store knew when the host started.
+package struct Recovery: Sendable {
+  /// This start's number: 1 for a new store.
+  package var boot: Int
+  package var lastID: InvocationID
+  /// Unfinished invocations of each function.
+  package var unfinished: [String: Int]
+  /// Attempts that were running when the former host ended; they are queued again.
+  package var interrupted: Int
+  package var keys: [RememberedKey]
+  package var timers: [TimerAdvance]
+  package var paused: [String: WallTime]
+  /// Key of the store's digests.
+  package var digestKey: Digest
+  /// False after a kill or a power loss.
+  package var wasStoppedCleanly: Bool
+
+  package init(
+    boot: Int, lastID: InvocationID, unfinished: [String: Int], interrupted: Int,
+    keys: [RememberedKey], timers: [TimerAdvance], paused: [String: WallTime], digestKey: Digest,
+    wasStoppedCleanly: Bool
+  ) {
+    self.boot = boot
+    self.lastID = lastID
+    self.unfinished = unfinished
+    self.interrupted = interrupted
+    self.keys = keys
+    self.timers = timers
+    self.paused = paused
+    self.digestKey = digestKey
+    self.wasStoppedCleanly = wasStoppedCleanly
+  }
+}
+
+package struct RememberedKey: Sendable, Equatable {
+  package var digest: Digest
+  package var body: Digest?
+  package var invocation: InvocationID
+  package var expiresAt: WallTime
+  package var isFinished: Bool
+
+  package init(
+    digest: Digest, body: Digest?, invocation: InvocationID, expiresAt: WallTime, isFinished: Bool
+  ) {
+    self.digest = digest
+    self.body = body
+    self.invocation = invocation
+    self.expiresAt = expiresAt
+    self.isFinished = isFinished
+  }
+}

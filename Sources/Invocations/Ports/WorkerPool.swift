@@ -1,0 +1,132 @@
+// The port between the dispatcher and the worker processes. Calls return at once; what becomes of
+// an attempt comes back as news on the loop.
+
+package protocol WorkerPool: AnyObject {
+  /// True when a healthy worker can take one more attempt of this function now.
+  func hasRoom(for function: FunctionDeclaration) -> Bool
+
+  /// Sends the attempt to a worker and returns that worker's process id. Asked only after `hasRoom`.
+  func start(_ assignment: Assignment) -> Int32
+
+  /// Asks the handler to stop (Task cancellation). The attempt still ends with news of its own.
+  func cancel(_ attempt: AttemptName)
+
+  /// The attempt ignored its cancellation: SIGKILL to the worker that runs it.
+  func kill(_ attempt: AttemptName)
+
+  /// The client of a streamed response reads slowly, or reads again.
+  func pauseStream(_ attempt: AttemptName)
+  func resumeStream(_ attempt: AttemptName)
+}
+
+/// The fence: an invocation and the number of the try.
+package struct AttemptName: Hashable, Sendable {
+  package var id: InvocationID
+  package var attempt: Int
+
+  package init(id: InvocationID, attempt: Int) {
+    self.id = id
+    self.attempt = attempt
+  }
+}
+
+package struct Assignment: Sendable {
+  package var name: AttemptName
+  package var function: FunctionDeclaration
+  package var attemptsMax: Int
+  package var failures: Int
+  package var acceptance: Acceptance
+  /// From now to the deadline, in nanoseconds; the dispatcher keeps the deadline itself.
+  package var remainingNanoseconds: UInt64
+
+  package init(
+    name: AttemptName, function: FunctionDeclaration, attemptsMax: Int, failures: Int,
+    acceptance: Acceptance, remainingNanoseconds: UInt64
+  ) {
+    self.name = name
+    self.function = function
+    self.attemptsMax = attemptsMax
+    self.failures = failures
+    self.acceptance = acceptance
+    self.remainingNanoseconds = remainingNanoseconds
+  }
+}
+
+/// What a handler sent on; routed by the host, written with the success.
+package struct EmittedEvent: Sendable, Equatable {
+  package var queue: String
+  package var type: String?
+  package var subject: String?
+  package var id: String?
+  package var delay: Duration
+  package var contentType: String
+  package var data: [UInt8]
+
+  package init(
+    queue: String, type: String?, subject: String?, id: String?, delay: Duration,
+    contentType: String, data: [UInt8]
+  ) {
+    self.queue = queue
+    self.type = type
+    self.subject = subject
+    self.id = id
+    self.delay = delay
+    self.contentType = contentType
+    self.data = data
+  }
+}
+
+/// How an attempt ended, in the worker's words.
+package enum AttemptAnswer: Sendable {
+  case succeeded(HandlerValue, emitted: [EmittedEvent], cpuMicroseconds: Int64)
+  case failed(Failure, cpuMicroseconds: Int64)
+  /// The handler stopped because it was cancelled.
+  case cancelled(cpuMicroseconds: Int64)
+}
+
+package enum HandlerValue: Sendable, Equatable {
+  case nothing
+  case json([UInt8])
+  case response(status: Int, headers: [HTTPCall.Field], body: [UInt8])
+  /// Head and body have gone to the client already.
+  case streamed
+}
+
+package enum WorkerNews: Sendable {
+  case answered(AttemptName, AttemptAnswer)
+  case logged(LogLine)
+  case streamBegan(AttemptName, status: Int, headers: [HTTPCall.Field])
+  case streamed(AttemptName, [UInt8])
+  /// A worker process ended with attempts in flight.
+  case lost(LostWorker)
+  /// Room where there was none: a worker came up, or came back.
+  case roomAgain
+  /// Workers that hold these functions do not start; they are tried again with growing pauses.
+  case unhealthy(functions: [String], reason: String)
+  case healthy(functions: [String])
+  /// A worker started or ended; for the log and the counters.
+  case workerStarted(pid: Int32, executable: String)
+  case workerEnded(pid: Int32, how: String, expected: Bool)
+}
+
+package struct LostWorker: Sendable {
+  package var pid: Int32
+  /// `signal 4 (SIGILL)`, `exit status 1`.
+  package var how: String
+  /// The attempts that brought it down, when they could be named.
+  package var culprits: [AttemptName]
+  /// In flight beside them: given back.
+  package var others: [AttemptName]
+  /// True when the host itself killed it, for `culprits` that ignored their cancellation.
+  package var wasKilledByHost: Bool
+
+  package init(
+    pid: Int32, how: String, culprits: [AttemptName], others: [AttemptName], wasKilledByHost: Bool
+  ) {
+    self.pid = pid
+    self.how = how
+    self.culprits = culprits
+    self.others = others
+    self.wasKilledByHost = wasKilledByHost
+  }
+}

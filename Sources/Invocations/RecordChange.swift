@@ -1,0 +1,265 @@
+// What the loop tells the record log: facts about invocations, in the order they happened. One
+// `append` is all or nothing on disk. These are values; how they lie in tables is `Records`' matter.
+
+/// The obligation, immutable: what was asked, by whom, and when.
+package struct Acceptance: Sendable, Equatable {
+  package var id: InvocationID
+  package var function: String
+  /// `queue:payments`, `timer:charge-payment/0`, `http:POST /orders`, `invoke`.
+  package var trigger: String
+  package var queue: String?
+  package var event: Event
+  package var call: HTTPCall?
+  package var key: IdempotencyKey?
+  /// The invocation that emitted the event.
+  package var cause: InvocationID?
+  /// The dead letter that an operator sent again as this one.
+  package var redriveOf: InvocationID?
+  package var hops: Int
+  package var createdAt: WallTime
+  package var dueAt: WallTime
+  /// Retries that this trigger allows; an HTTP call has 1 unless its manifest says otherwise.
+  package var attemptsMax: Int
+
+  package init(
+    id: InvocationID, function: String, trigger: String, queue: String? = nil, event: Event,
+    call: HTTPCall? = nil, key: IdempotencyKey? = nil, cause: InvocationID? = nil,
+    redriveOf: InvocationID? = nil, hops: Int = 0, createdAt: WallTime, dueAt: WallTime,
+    attemptsMax: Int
+  ) {
+    self.id = id
+    self.function = function
+    self.trigger = trigger
+    self.queue = queue
+    self.event = event
+    self.call = call
+    self.key = key
+    self.cause = cause
+    self.redriveOf = redriveOf
+    self.hops = hops
+    self.createdAt = createdAt
+    self.dueAt = dueAt
+    self.attemptsMax = attemptsMax
+  }
+}
+
+/// 128 bits that stand for a function and a key (or for a body): SipHash-2-4-128 under the store's
+/// own random key, so that nobody can aim a collision.
+package struct Digest: Hashable, Sendable {
+  package var high: UInt64
+  package var low: UInt64
+
+  package init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+}
+
+package struct IdempotencyKey: Sendable, Equatable {
+  /// As the sender wrote it, for people and for the handler.
+  package var text: String
+  /// Of function and text: what is looked up.
+  package var digest: Digest
+  /// Of the request's body, so that one key with two bodies is noticed; nil where that cannot be.
+  package var body: Digest?
+  package var expiresAt: WallTime
+
+  package init(text: String, digest: Digest, body: Digest?, expiresAt: WallTime) {
+    self.text = text
+    self.digest = digest
+    self.body = body
+    self.expiresAt = expiresAt
+  }
+}
+
+/// The end of one attempt.
+package struct AttemptRecord: Sendable, Equatable {
+  /// The raw values are stored; they are never renumbered.
+  package enum Outcome: Int, Sendable, CaseIterable {
+    case succeeded = 1
+    case thrown = 2
+    case rejected = 3
+    case undecodable = 4
+    case timedOut = 5
+    case crashed = 6
+    case missingHandler = 7
+    /// Given back without a fault of its own: its worker died of another, or the host stopped.
+    case returned = 8
+    case cancelled = 9
+
+    package var word: String {
+      switch self {
+      case .succeeded: "succeeded"
+      case .thrown: "thrown"
+      case .rejected: "rejected"
+      case .undecodable: "undecodable"
+      case .timedOut: "timed-out"
+      case .crashed: "crashed"
+      case .missingHandler: "missing-handler"
+      case .returned: "returned"
+      case .cancelled: "cancelled"
+      }
+    }
+  }
+
+  package var invocation: InvocationID
+  package var number: Int
+  /// Which start of the host made the attempt.
+  package var boot: Int
+  /// The worker's process id.
+  package var worker: Int32
+  package var startedAt: WallTime
+  package var endedAt: WallTime
+  package var outcome: Outcome
+  package var error: ErrorRecord?
+  package var cpuMicroseconds: Int64
+
+  package init(
+    invocation: InvocationID, number: Int, boot: Int, worker: Int32, startedAt: WallTime,
+    endedAt: WallTime, outcome: Outcome, error: ErrorRecord? = nil, cpuMicroseconds: Int64 = 0
+  ) {
+    self.invocation = invocation
+    self.number = number
+    self.boot = boot
+    self.worker = worker
+    self.startedAt = startedAt
+    self.endedAt = endedAt
+    self.outcome = outcome
+    self.error = error
+    self.cpuMicroseconds = cpuMicroseconds
+  }
+}
+
+/// What a handler returned, as it is replayed: a JSON value, or a response with status and headers.
+package struct StoredResult: Sendable, Equatable {
+  package var status: Int
+  package var headers: [HTTPCall.Field]
+  package var body: [UInt8]
+  /// False where the body was streamed, or too large to keep: then a replay says so.
+  package var isWhole: Bool
+
+  package init(status: Int, headers: [HTTPCall.Field], body: [UInt8], isWhole: Bool = true) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+    self.isWhole = isWhole
+  }
+}
+
+/// The end of an invocation, with everything that leaves in the same commit.
+package struct Ending: Sendable, Equatable {
+  package var id: InvocationID
+  package var function: String
+  package var state: StateWord
+  package var reason: DeathReason?
+  package var endedAt: WallTime
+  /// nil when it ended without having run.
+  package var attempt: AttemptRecord?
+  package var error: ErrorRecord?
+  package var result: StoredResult?
+  /// What the handler emitted, or the dead letter's way into its queue: already routed.
+  package var emitted: [Acceptance]
+
+  package init(
+    id: InvocationID, function: String, state: StateWord, reason: DeathReason? = nil,
+    endedAt: WallTime, attempt: AttemptRecord? = nil, error: ErrorRecord? = nil,
+    result: StoredResult? = nil, emitted: [Acceptance] = []
+  ) {
+    self.id = id
+    self.function = function
+    self.state = state
+    self.reason = reason
+    self.endedAt = endedAt
+    self.attempt = attempt
+    self.error = error
+    self.result = result
+    self.emitted = emitted
+  }
+}
+
+package struct LogLine: Sendable, Equatable {
+  package var invocation: InvocationID
+  package var attempt: Int
+  package var time: WallTime
+  /// `trace` … `critical`, or `stderr` for what the process printed.
+  package var level: String
+  package var message: String
+  package var metadata: [HTTPCall.Field]
+
+  package init(
+    invocation: InvocationID, attempt: Int, time: WallTime, level: String, message: String,
+    metadata: [HTTPCall.Field] = []
+  ) {
+    self.invocation = invocation
+    self.attempt = attempt
+    self.time = time
+    self.level = level
+    self.message = message
+    self.metadata = metadata
+  }
+}
+
+/// How far a timer has come, written in the commit of the invocation it fired.
+package struct TimerAdvance: Sendable, Equatable {
+  /// `charge-payment/0`: the function and the place of the trigger in its manifest.
+  package var name: String
+  /// Canonical text of the rule; another rule under the same name starts anew.
+  package var rule: String
+  package var last: WallTime
+  package var missed: [MissedInstant]
+
+  package init(name: String, rule: String, last: WallTime, missed: [MissedInstant] = []) {
+    self.name = name
+    self.rule = rule
+    self.last = last
+    self.missed = missed
+  }
+}
+
+package struct MissedInstant: Sendable, Equatable {
+  package var instant: WallTime
+  /// How many instants this line stands for: 1, or the rest that was too many to list.
+  package var count: Int
+  package var reason: String
+
+  package init(instant: WallTime, count: Int = 1, reason: String) {
+    self.instant = instant
+    self.count = count
+    self.reason = reason
+  }
+}
+
+package enum RecordChange: Sendable, Equatable {
+  case accept(Acceptance)
+  /// Not waited for. Written only if the attempt outlives the commit it would be in.
+  case start(AttemptStart)
+  /// The attempt ended and the invocation goes on: `waiting`, `queued` again or `held`.
+  case goOn(AttemptRecord, function: String, state: StateWord, due: WallTime, failures: Int)
+  case end(Ending)
+  case log(LogLine)
+  case timer(TimerAdvance)
+  /// `function:charge-payment` or `queue:payments`.
+  case pause(subject: String, since: WallTime?)
+  /// The dead letter was sent again as another invocation.
+  case redriven(InvocationID, as: InvocationID)
+  /// Dead letters an operator threw away: still in the log, no longer in the list.
+  case purged([InvocationID])
+  /// The event of this invocation was sent again and did not run again.
+  case duplicate(InvocationID)
+}
+
+package struct AttemptStart: Sendable, Equatable {
+  package var id: InvocationID
+  package var attempt: Int
+  package var boot: Int
+  package var worker: Int32
+  package var at: WallTime
+
+  package init(id: InvocationID, attempt: Int, boot: Int, worker: Int32, at: WallTime) {
+    self.id = id
+    self.attempt = attempt
+    self.boot = boot
+    self.worker = worker
+    self.at = at
+  }
+}

@@ -1,0 +1,133 @@
+// How values lie in a payload: fixed-width integers little endian, byte strings with a u32 length
+// before them, an optional as one byte and the value. No field is ever skipped.
+
+/// Appends frames to one buffer, so that all frames of a turn leave in one write.
+package struct FrameWriter: Sendable {
+  package private(set) var bytes: [UInt8] = []
+
+  package init() {}
+
+  package var isEmpty: Bool { bytes.isEmpty }
+
+  package mutating func take() -> [UInt8] {
+    defer { bytes = [] }
+    return bytes
+  }
+
+  /// False, and nothing appended, when the payload would pass `FrameHead.payloadBytesMax`.
+  @discardableResult
+  package mutating func append(
+    _ kind: FrameKind, attempt: UInt16 = 0, invocation: Int64 = 0,
+    _ payload: (inout FrameWriter) -> Void = { _ in }
+  ) -> Bool {
+    let start = bytes.count
+    put(UInt32(0))
+    put(kind.rawValue)
+    put(UInt8(0))
+    put(attempt)
+    put(UInt64(bitPattern: invocation))
+    payload(&self)
+    let payloadBytes = bytes.count - start - FrameHead.byteCount
+    guard payloadBytes <= FrameHead.payloadBytesMax else {
+      bytes.removeLast(bytes.count - start)
+      return false
+    }
+    withUnsafeBytes(of: UInt32(payloadBytes).littleEndian) { length in
+      for index in 0..<4 { bytes[start + index] = length[index] }
+    }
+    return true
+  }
+
+  /// A frame whose payload is nothing but these bytes, as `responseBody` has it.
+  @discardableResult
+  package mutating func append(
+    _ kind: FrameKind, attempt: UInt16 = 0, invocation: Int64 = 0, bytes payload: ArraySlice<UInt8>
+  ) -> Bool {
+    append(kind, attempt: attempt, invocation: invocation) { $0.bytes.append(contentsOf: payload) }
+  }
+
+  mutating func put<Number: FixedWidthInteger>(_ number: Number) {
+    withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+  }
+
+  mutating func put(_ text: String) {
+    var text = text
+    text.withUTF8 { put(UnsafeRawBufferPointer($0)) }
+  }
+
+  mutating func put(_ block: [UInt8]) { block.withUnsafeBytes { put($0) } }
+
+  mutating func put(_ block: UnsafeRawBufferPointer) {
+    put(UInt32(block.count))
+    bytes.append(contentsOf: block)
+  }
+
+  mutating func put<Value>(_ value: Value?, _ write: (inout FrameWriter, Value) -> Void) {
+    put(UInt8(value == nil ? 0 : 1))
+    if let value { write(&self, value) }
+  }
+
+  mutating func put(_ text: String?) { put(text) { $0.put($1) } }
+
+  mutating func put<Element>(_ list: [Element], _ write: (inout FrameWriter, Element) -> Void) {
+    put(UInt32(list.count))
+    for element in list { write(&self, element) }
+  }
+}
+
+/// Reads a payload from front to back; every read past the end throws `truncatedPayload`.
+package struct PayloadReader {
+  private let bytes: UnsafeRawBufferPointer
+  private var offset = 0
+  private let kind: FrameKind
+
+  package init(_ bytes: UnsafeRawBufferPointer, of kind: FrameKind) {
+    self.bytes = bytes
+    self.kind = kind
+  }
+
+  mutating func number<Number: FixedWidthInteger>(
+    _ type: Number.Type = Number.self
+  ) throws(FrameFault) -> Number {
+    let size = MemoryLayout<Number>.size
+    guard bytes.count - offset >= size else { throw .truncatedPayload(kind) }
+    defer { offset += size }
+    return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Number.self))
+  }
+
+  mutating func slice() throws(FrameFault) -> UnsafeRawBufferPointer {
+    let count = Int(try number(UInt32.self))
+    guard bytes.count - offset >= count else { throw .truncatedPayload(kind) }
+    defer { offset += count }
+    return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count])
+  }
+
+  mutating func block() throws(FrameFault) -> [UInt8] { Array(try slice()) }
+
+  mutating func text() throws(FrameFault) -> String {
+    String(decoding: try slice(), as: UTF8.self)
+  }
+
+  mutating func optional<Value>(
+    _ read: (inout PayloadReader) throws(FrameFault) -> Value
+  ) throws(FrameFault) -> Value? {
+    try number(UInt8.self) == 0 ? nil : try read(&self)
+  }
+
+  mutating func optionalText() throws(FrameFault) -> String? {
+    try number(UInt8.self) == 0 ? nil : try text()
+  }
+
+  /// The count is checked against what is left, and an element in memory is larger than its shortest
+  /// form here, so memory is reserved for few at first: a hostile count reserves next to nothing.
+  mutating func list<Element>(
+    _ read: (inout PayloadReader) throws(FrameFault) -> Element
+  ) throws(FrameFault) -> [Element] {
+    let count = Int(try number(UInt32.self))
+    guard count <= bytes.count - offset else { throw .truncatedPayload(kind) }
+    var elements: [Element] = []
+    elements.reserveCapacity(min(count, 64))
+    for _ in 0..<count { elements.append(try read(&self)) }
+    return elements
+  }
+}
