@@ -1,0 +1,67 @@
+// Turns a request to the function door into an event and the call that is kept beside it. It
+// refuses nothing; the door did. A body is only looked at when its sender does not name its type.
+
+package import Invocations
+
+package enum HTTPEventSource {
+  package static let type = "apus.http.request"
+
+  /// Never stored.
+  ///
+  /// In lower case.
+  package static let secretHeaders: Set<String> = [
+    "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "apikey",
+    "x-auth-token", "x-access-token", "x-amz-security-token", "x-csrf-token", "x-xsrf-token",
+    "x-vault-token", "x-gitlab-token", "x-goog-api-key", "ocp-apim-subscription-key",
+  ]
+
+  /// They speak of one connection, not of the request (RFC 9110 §7.6.1).
+  private static let hopByHopHeaders: Set<String> = [
+    "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+    "http2-settings", "expect",
+  ]
+
+  /// The event of a call that is about to be handled; `trace` is what the headers handed on, or a
+  /// trace that begins here.
+  package static func event(
+    for call: HTTPCall, body: [UInt8], function: String, id: String, trace: TraceContext?
+  ) -> Event {
+    Event(
+      id: id, source: "/routes/\(function)", type: type, subject: call.path,
+      dataContentType: contentType(of: call, body: body), extensions: trace?.extensions ?? [],
+      data: body)
+  }
+
+  /// The call without the headers of its connection, in the order they came.
+  package static func call(
+    method: String, path: String, query: String?, parameters: [HTTPCall.Field],
+    headers: [HTTPCall.Field]
+  ) -> HTTPCall {
+    let named = headers.filter { $0.isNamed("connection") }
+      .flatMap { $0.value.split(separator: ",").map { $0.trimmingSpace.lowercased() } }
+    let dropped = hopByHopHeaders.union(named)
+    return HTTPCall(
+      method: method, path: path, query: query, parameters: parameters,
+      headers: headers.filter { !dropped.contains($0.name.lowercased()) })
+  }
+
+  /// The form that goes to the store.
+  ///
+  /// A repeat of the call finds these headers absent rather than filled with something that is no
+  /// secret.
+  package static func withoutSecrets(_ call: HTTPCall) -> HTTPCall {
+    var call = call
+    call.headers.removeAll { secretHeaders.contains($0.name.lowercased()) }
+    return call
+  }
+
+  /// A body that brings no type is JSON if it is JSON, and bytes otherwise.
+  private static func contentType(of call: HTTPCall, body: [UInt8]) -> String? {
+    if let given = call.headers.first("content-type") { return given }
+    guard !body.isEmpty else { return nil }
+    do {
+      try JSONScanner.validate(body)
+      return "application/json"
+    } catch { return "application/octet-stream" }
+  }
+}

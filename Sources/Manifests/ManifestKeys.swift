@@ -1,0 +1,16 @@
+// The keys of each mapping of a manifest, in the order in which the contract shows them.
+
+enum ManifestKeys {
+  static let function = [
+    "function", "handler", "description", "triggers", "concurrency", "rate", "order", "timeout",
+    "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "environment",
+    "secrets", "worker",
+  ]
+  static let trigger = ["queue", "timer", "http"]
+  static let timer = ["cron", "every", "at", "timezone", "missed"]
+  static let missed = ["all"]
+  static let concurrency = ["limit", "per", "limitPer"]
+  static let rate = ["limit", "burst", "per"]
+  static let retry = ["attempts", "first", "factor", "max", "jitter", "maxAge"]
+  static let idempotency = ["key", "keep", "required", "whenRunning"]
+}

@@ -1,0 +1,369 @@
+// The manifest's keys as a JSON Schema, for editors that complete and check while one types. It
+// knows less than the reader: nothing of other manifests, calendars or the worker.
+
+package enum ManifestSchema {
+  /// JSON Schema, draft 2020-12, of one document.
+  package static var json: String {
+    #"""
+    {
+      "$schema": "https://json-schema.org/draft/2020-12/schema",
+      "title": "Apus manifest",
+      "description": "One function: what triggers it and how it runs.",
+      "type": "object",
+      "additionalProperties": false,
+      "required": ["function", "triggers"],
+      "properties": {
+    \#(identity),
+    \#(triggers),
+    \#(starting),
+    \#(failing),
+    \#(process)
+      },
+      "$defs": {
+    \#(definitions)
+      }
+    }
+    """#
+  }
+
+  private static var identity: String {
+    #"""
+        "function": {
+          "description": "The function's name, unique among the manifests.",
+          "$ref": "#/$defs/name"
+        },
+        "handler": {
+          "description": "The handler in the worker. Default: the name in UpperCamelCase.",
+          "type": "string",
+          "pattern": "^[A-Za-z_][A-Za-z0-9_]*(\\.[A-Za-z_][A-Za-z0-9_]*)*$",
+          "maxLength": \#(ManifestLimits.handlerBytes.upperBound)
+        },
+        "description": {
+          "description": "What the function is for.",
+          "type": "string",
+          "default": "",
+          "maxLength": \#(ManifestLimits.summaryBytes.upperBound)
+        }
+    """#
+  }
+
+  private static var triggers: String {
+    #"""
+        "triggers": {
+          "description": "Whose events the function receives: one or more, in any mix.",
+          "type": "array",
+          "minItems": \#(ManifestLimits.triggers.lowerBound),
+          "maxItems": \#(ManifestLimits.triggers.upperBound),
+          "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {
+              "queue": {
+                "description": "Messages of this queue; a queue triggers one function.",
+                "$ref": "#/$defs/name"
+              },
+              "timer": { "$ref": "#/$defs/timer" },
+              "http": {
+                "description": "Requests of this route, such as POST /payments/{orderId}.",
+                "type": "string",
+                "pattern": "^(\#(RouteForm.methods.joined(separator: "|"))) +/[^ ?#]*$",
+                "maxLength": \#(ManifestLimits.routeBytes.upperBound + 8)
+              }
+            }
+          }
+        }
+    """#
+  }
+
+  private static var starting: String {
+    #"""
+        "concurrency": {
+          "description": "How many attempts run at once.",
+          "default": 16,
+          "oneOf": [
+            { "$ref": "#/$defs/concurrencyLimit" },
+            {
+              "type": "object",
+              "additionalProperties": false,
+              "dependentRequired": { "limitPer": ["per"] },
+              "properties": {
+                "limit": {
+                  "description": "For the whole function.",
+                  "default": 16,
+                  "$ref": "#/$defs/concurrencyLimit"
+                },
+                "per": {
+                  "description": "Count apart for each value of this path.\#
+    \#(NotYet.note(on: "concurrency.per"))",
+                  "$ref": "#/$defs/path"
+                },
+                "limitPer": {
+                  "description": "For each value of 'per'.\#
+    \#(NotYet.note(on: "concurrency.limitPer"))",
+                  "default": 1,
+                  "$ref": "#/$defs/concurrencyLimit"
+                }
+              }
+            }
+          ]
+        },
+        "rate": {
+          "description": "How many attempts may start in a period.\#(NotYet.note(on: "rate"))",
+          "oneOf": [
+            { "$ref": "#/$defs/rate" },
+            {
+              "type": "object",
+              "additionalProperties": false,
+              "required": ["limit"],
+              "properties": {
+                "limit": {
+                  "description": "Tokens and the period in which they come back.",
+                  "$ref": "#/$defs/rate"
+                },
+                "burst": {
+                  "description": "Tokens in the full bucket. Default: the count of 'limit'.",
+                  "type": "integer",
+                  "minimum": \#(ManifestLimits.rateCount.lowerBound),
+                  "maximum": \#(ManifestLimits.rateCount.upperBound)
+                },
+                "per": {
+                  "description": "A bucket for each value of this path.",
+                  "$ref": "#/$defs/path"
+                }
+              }
+            }
+          ]
+        },
+        "order": {
+          "description": "One at a time and in order for each value of this \#
+    path.\#(NotYet.note(on: "order"))",
+          "$ref": "#/$defs/path"
+        },
+        "timeout": {
+          "description": "Of one attempt; \#(range(ManifestLimits.timeout)).",
+          "default": "30s",
+          "$ref": "#/$defs/duration"
+        },
+        "queueLimit": {
+          "description": "Accepted and unfinished invocations; more are refused with 429.",
+          "type": "integer",
+          "default": 100000,
+          "minimum": \#(ManifestLimits.queueLimit.lowerBound),
+          "maximum": \#(ManifestLimits.queueLimit.upperBound)
+        },
+        "payloadLimit": {
+          "description": "Of one event's data; at most \#
+    \#(ManifestForms.sizeText(ManifestLimits.payloadBytes.upperBound)).",
+          "default": "1MiB",
+          "$ref": "#/$defs/size"
+        }
+    """#
+  }
+
+  private static var failing: String {
+    #"""
+        "retry": {
+          "description": "When a failed attempt is tried again.",
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "attempts": {
+              "description": "Allowed in all; 1 never retries. HTTP calls make one by default.",
+              "type": "integer",
+              "default": 3,
+              "minimum": \#(ManifestLimits.attempts.lowerBound),
+              "maximum": \#(ManifestLimits.attempts.upperBound)
+            },
+            "first": {
+              "description": "Wait after the first failure; \#(range(ManifestLimits.retryDelay)).",
+              "default": "1s",
+              "$ref": "#/$defs/duration"
+            },
+            "factor": {
+              "description": "By which the wait grows with each failure.",
+              "type": "number",
+              "default": 2,
+              "minimum": \#(Int(ManifestLimits.factor.lowerBound)),
+              "maximum": \#(Int(ManifestLimits.factor.upperBound))
+            },
+            "max": {
+              "description": "The longest wait; \#(range(ManifestLimits.retryDelay)).",
+              "default": "5m",
+              "$ref": "#/$defs/duration"
+            },
+            "jitter": {
+              "description": "How much of the wait is left to chance.",
+              "enum": ["none", "equal", "full"],
+              "default": "full"
+            },
+            "maxAge": {
+              "description": "Since acceptance; no attempt starts later; \#
+    \#(range(ManifestLimits.maxAge)).",
+              "default": "6h",
+              "$ref": "#/$defs/duration"
+            }
+          }
+        },
+        "idempotency": {
+          "description": "One key, one run, one stored result.",
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "key": {
+              "description": "Default: the event's source and id, or the header Idempotency-Key.",
+              "$ref": "#/$defs/path"
+            },
+            "keep": {
+              "description": "How long a key is remembered; \#(range(ManifestLimits.keep)).",
+              "default": "24h",
+              "$ref": "#/$defs/duration"
+            },
+            "required": {
+              "description": "Whether an HTTP call without a key is refused.",
+              "type": "boolean",
+              "default": false
+            },
+            "whenRunning": {
+              "description": "A repeat while the first runs is refused, or waits and shares the \#
+    result (join).\#(NotYet.note(on: "idempotency.whenRunning: join"))",
+              "enum": ["reject", "join"],
+              "default": "reject"
+            }
+          }
+        },
+        "deadLetter": {
+          "description": "The queue that dead letters go to. Default: they stay in the store.",
+          "$ref": "#/$defs/name"
+        },
+        "onCrash": {
+          "description": "What becomes of an invocation whose handler crashed its worker; hold \#
+    keeps it for an operator.\#(NotYet.note(on: "onCrash: hold"))",
+          "enum": ["retry", "hold", "dead-letter"],
+          "default": "retry"
+        }
+    """#
+  }
+
+  private static var process: String {
+    #"""
+        "environment": {
+          "description": "Variables of the handler's process, always as text.",
+          "type": "object",
+          "default": {},
+          "maxProperties": \#(ManifestLimits.environmentEntries.upperBound),
+          "propertyNames": { "$ref": "#/$defs/variable" },
+          "additionalProperties": {
+            "type": ["string", "number", "boolean"],
+            "maxLength": \#(ManifestLimits.environmentValueBytes.upperBound)
+          }
+        },
+        "secrets": {
+          "description": "Variables that the host reads from its environment; never logged.",
+          "type": "array",
+          "default": [],
+          "maxItems": \#(ManifestLimits.secrets.upperBound),
+          "uniqueItems": true,
+          "items": { "$ref": "#/$defs/variable" }
+        },
+        "worker": {
+          "description": "A worker process shared with other functions, or one of its \#
+    own.\#(NotYet.note(on: "worker: dedicated"))",
+          "enum": ["shared", "dedicated"],
+          "default": "shared"
+        }
+    """#
+  }
+
+  private static var definitions: String {
+    #"""
+        "name": {
+          "type": "string",
+          "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$",
+          "minLength": \#(ManifestLimits.nameBytes.lowerBound),
+          "maxLength": \#(ManifestLimits.nameBytes.upperBound)
+        },
+        "variable": {
+          "type": "string",
+          "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+          "maxLength": \#(ManifestLimits.handlerBytes.upperBound)
+        },
+        "path": {
+          "description": "Names a value of the event: data.order.id, subject, id, time.",
+          "type": "string",
+          "pattern": "^(data(\\.[^.]+)*|[a-z0-9]+)$",
+          "maxLength": \#(ManifestLimits.pathBytes.upperBound)
+        },
+        "duration": {
+          "type": "string",
+          "pattern": "^[0-9]+(ms|s|m|h|d)$"
+        },
+        "size": {
+          "type": "string",
+          "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"
+        },
+        "rate": {
+          "type": "string",
+          "pattern": "^[0-9]+/(s|min|h)$"
+        },
+        "concurrencyLimit": {
+          "type": "integer",
+          "minimum": \#(ManifestLimits.concurrency.lowerBound),
+          "maximum": \#(ManifestLimits.concurrency.upperBound)
+        },
+        "timer": {
+          "description": "One of cron, every and at.",
+          "type": "object",
+          "additionalProperties": false,
+          "oneOf": [{ "required": ["cron"] }, { "required": ["every"] }, { "required": ["at"] }],
+          "dependentRequired": { "timezone": ["cron"] },
+          "properties": {
+            "cron": {
+              "description": "Minute, hour, day, month, weekday; or @hourly and its kin.",
+              "type": "string"
+            },
+            "every": {
+              "description": "A fixed interval; \#(range(ManifestLimits.every)).",
+              "$ref": "#/$defs/duration"
+            },
+            "at": {
+              "description": "Once, such as 2027-01-01T00:00:00Z.",
+              "type": "string",
+              "format": "date-time"
+            },
+            "timezone": {
+              "description": "Of 'cron', such as Europe/Berlin.",
+              "type": "string",
+              "default": "UTC"
+            },
+            "missed": {
+              "description": "What becomes of instants that passed while no host was running.",
+              "default": "latest",
+              "oneOf": [
+                { "enum": ["skip", "latest", "all"] },
+                {
+                  "type": "object",
+                  "additionalProperties": false,
+                  "required": ["all"],
+                  "properties": {
+                    "all": {
+                      "description": "At most so many of them.",
+                      "type": "integer",
+                      "default": \#(ManifestLimits.missedInstants.upperBound),
+                      "minimum": \#(ManifestLimits.missedInstants.lowerBound),
+                      "maximum": \#(ManifestLimits.missedInstants.upperBound)
+                    }
+                  }
+                }
+              ]
+            }
+          }
+        }
+    """#
+  }
+
+  private static func range(_ range: ClosedRange<Duration>) -> String {
+    "\(ManifestForms.text(range.lowerBound))…\(ManifestForms.text(range.upperBound))"
+  }
+}
