@@ -1,0 +1,176 @@
+// Accepting: from a proposal to an obligation on disk. All of one request is accepted or none of it.
+
+package import Invocations
+
+extension Dispatcher {
+  /// Emitted events may go this deep; deeper is a loop.
+  package static let hopsMax = 16
+
+  /// Accepts events whose senders wait only for the disk. `answered` comes once, later, in the order
+  /// of the events.
+  package func accept(
+    _ proposals: [Proposal], advancing timer: TimerAdvance? = nil,
+    answered: @escaping (Result<[Accepted], Refusal>) -> Void
+  ) {
+    if let refusal = refusal(of: proposals) {
+      answered(.failure(refusal))
+      return
+    }
+    var items: [Accepted] = []
+    var changes: [RecordChange] = []
+    var entering: [Work] = []
+    for proposal in proposals {
+      let (item, work) = take(proposal, into: &changes)
+      items.append(item)
+      if let work { entering.append(work) }
+    }
+    if let timer { changes.append(.timer(timer)) }
+    let works = entering
+    let answer = { answered(Self.answer(items, works)) }
+    guard !changes.isEmpty else { return afterAllOnDisk(answer) }
+    record(changes, entering: entering, then: answer)
+  }
+
+  private static func answer(_ items: [Accepted], _ works: [Work]) -> Result<[Accepted], Refusal> {
+    // The commit failed: the disk has none of the request, because one append is all or nothing.
+    works.contains(where: \.wasRefused)
+      ? .failure(.storeStalled(reason: "the record could not be written")) : .success(items)
+  }
+
+  /// Accepts a call whose caller waits for the handler's answer. It may start while its record is
+  /// on its way to disk: nothing has been acknowledged, and its answer waits for the record.
+  package func call(_ proposal: Proposal, listener: any CallListener) {
+    if let refusal = refusal(of: [proposal]) { return listener.callEnded(.refused(refusal)) }
+    var changes: [RecordChange] = []
+    if let known = known(proposal) {
+      changes.append(.duplicate(known.entry.invocation))
+      record(changes)
+      return answerAgain(proposal, known, listener)
+    }
+    let (_, work) = take(proposal, into: &changes)
+    guard let work else { return }
+    listeners[work.id] = [listener]
+    listener.callBegan(work.id)
+    let desk = desks[proposal.function]
+    let isNext = desk.map { $0.mayStart && $0.line.count == 0 && !$0.line.storeHasMore } ?? false
+    guard let desk, isNext, work.due <= clocks.wall, workers.hasRoom(for: desk.declaration) else {
+      return record(changes, entering: [work])
+    }
+    record(changes)
+    if canStart(work, at: desk) { start(work, at: desk) }
+    settle()
+  }
+
+  private func refusal(of proposals: [Proposal]) -> Refusal? {
+    if isDraining { return .draining }
+    if let stalledReason { return .storeStalled(reason: stalledReason) }
+    if log.backlog >= RecordLimits.backlogMax { return .busy }
+    var wanted: [String: Int] = [:]
+    for proposal in proposals {
+      guard let desk = desks[proposal.function], desk.isDeclared else {
+        return .unknownFunction(proposal.function)
+      }
+      let bytes = proposal.event.data.count
+      guard bytes <= desk.declaration.payloadBytesMax else {
+        return .payloadTooLarge(
+          function: proposal.function, bytes: bytes, bytesMax: desk.declaration.payloadBytesMax)
+      }
+      wanted[proposal.function, default: 0] += 1
+      guard desk.unfinished + wanted[proposal.function, default: 0] <= desk.declaration.queueLimit
+      else {
+        return .queueFull(function: proposal.function, limit: desk.declaration.queueLimit)
+      }
+      if keys.isFull, keyText(of: proposal) != nil { return .keysFull }
+    }
+    return nil
+  }
+
+  // MARK: Keys
+
+  struct KnownKey {
+    var digest: Digest
+    var entry: KeyBook.Entry
+  }
+
+  func keyText(of proposal: Proposal) -> String? {
+    if let given = proposal.key?.text { return given }
+    return desks[proposal.function]?.declaration.idempotency.key?.value(in: proposal.event)
+  }
+
+  private func known(_ proposal: Proposal) -> KnownKey? {
+    guard let text = keyText(of: proposal) else { return nil }
+    let digest = hasher.digest(function: proposal.function, key: text)
+    return keys[digest].map { KnownKey(digest: digest, entry: $0) }
+  }
+
+  /// A call whose key came before: another body, still running, or the stored answer.
+  private func answerAgain(
+    _ proposal: Proposal, _ known: KnownKey, _ listener: any CallListener
+  ) {
+    let id = known.entry.invocation
+    observer.saw(.duplicate(of: id, function: proposal.function))
+    if let body = proposal.key?.body, let first = keys.body(of: known.digest),
+      hasher.digest(body) != first
+    {
+      return listener.callEnded(.refused(.keyReused(id)))
+    }
+    guard known.entry.isFinished else { return listener.callEnded(.refused(.keyRunning(id))) }
+    nextReplay += 1
+    let token = nextReplay
+    replays[token] = listener
+    // The end may still be on its way to disk, and the reader sees only the disk.
+    afterAllOnDisk { [self] in log.readReplay(id, token: token) }
+  }
+
+  // MARK: Taking
+
+  /// Turns a proposal into an acceptance, or into the duplicate of an earlier one (then no work).
+  func take(_ proposal: Proposal, into changes: inout [RecordChange]) -> (Accepted, Work?) {
+    if let known = known(proposal) {
+      changes.append(.duplicate(known.entry.invocation))
+      observer.saw(.duplicate(of: known.entry.invocation, function: proposal.function))
+      let item = Accepted(
+        event: proposal.event.id, invocation: known.entry.invocation, isDuplicate: true)
+      return (item, nil)
+    }
+    let work = Work(acceptance(of: proposal))
+    var stored = work.acceptance
+    stored.call = proposal.storedCall
+    changes.append(.accept(stored))
+    enrol(work)
+    let item = Accepted(event: proposal.event.id, invocation: work.id, isDuplicate: false)
+    return (item, work)
+  }
+
+  private func acceptance(of proposal: Proposal) -> Acceptance {
+    let now = clocks.wall
+    let declaration = desks[proposal.function]?.declaration
+    let policy = declaration?.retry ?? RetryPolicy()
+    let isCall = proposal.call != nil
+    return Acceptance(
+      id: ids.next(at: now), function: proposal.function, trigger: proposal.trigger,
+      queue: proposal.queue, event: proposal.event, call: proposal.call,
+      key: key(of: proposal, keep: declaration?.idempotency.keep ?? .zero, now: now),
+      cause: proposal.cause, redriveOf: proposal.redriveOf, hops: proposal.hops, createdAt: now,
+      dueAt: max(now, proposal.dueAt ?? now),
+      attemptsMax: isCall && !policy.attemptsAreGiven ? 1 : policy.attemptsMax)
+  }
+
+  private func key(of proposal: Proposal, keep: Duration, now: WallTime) -> IdempotencyKey? {
+    guard let text = keyText(of: proposal) else { return nil }
+    return IdempotencyKey(
+      text: text, digest: hasher.digest(function: proposal.function, key: text),
+      body: proposal.key?.body.map { hasher.digest($0) }, expiresAt: now + keep)
+  }
+
+  /// Puts new work under the dispatcher's eyes; it enters its line when its record is on disk.
+  func enrol(_ work: Work) {
+    live[work.id] = work
+    if let key = work.acceptance.key {
+      let keep = desks[work.acceptance.function]?.declaration.idempotency.keep ?? .zero
+      keys.remember(key, for: work.id, keep: keep)
+    }
+    desks[work.acceptance.function]?.unfinished += 1
+    observer.saw(.accepted(work.acceptance))
+  }
+}

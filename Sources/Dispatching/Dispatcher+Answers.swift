@@ -1,0 +1,230 @@
+// Answers: what the workers say, held against the fence, applied to the state, written and told.
+
+package import Invocations
+
+extension Dispatcher {
+  package func hear(_ news: WorkerNews) {
+    defer { settle() }
+    switch news {
+    case .answered(let name, let answer): take(answer, for: name)
+    case .logged(let line): log(line)
+    case .streamBegan(let name, let status, let headers):
+      guard running[name] != nil else { return observer.saw(.fenced(name)) }
+      for listener in listeners[name.id] ?? [] {
+        listener.streamBegan(name, status: status, headers: headers)
+      }
+    case .streamed(let name, let bytes):
+      guard running[name] != nil else { return observer.saw(.fenced(name)) }
+      for listener in listeners[name.id] ?? [] { listener.streamed(name, bytes) }
+    case .lost(let worker): lose(worker)
+    case .roomAgain: pump()
+    case .unhealthy(let functions, let reason):
+      observer.saw(.unhealthy(functions: functions, reason: reason))
+    case .healthy(let functions):
+      observer.saw(.healthy(functions: functions))
+      pump()
+    case .workerStarted(let pid, let executable):
+      observer.saw(.workerStarted(pid: pid, executable: executable))
+    case .workerEnded(let pid, let how, let expected):
+      observer.saw(.workerEnded(pid: pid, how: how, expected: expected))
+    }
+  }
+
+  private func log(_ line: LogLine) {
+    // A line may come after its attempt's answer, never before its start: a known id is enough.
+    record([.log(line)])
+    let function = live[line.invocation]?.acceptance.function ?? ""
+    observer.saw(.logged(line, function: function))
+  }
+
+  private func take(_ answer: AttemptAnswer, for name: AttemptName) {
+    guard let attempt = running[name] else { return observer.saw(.fenced(name)) }
+    switch answer {
+    case .succeeded(let value, let emitted, let cpu):
+      succeed(attempt, value, emitted, cpu)
+    case .failed(let failure, let cpu):
+      fail(attempt, failure, cpu)
+    case .cancelled(let cpu):
+      if attempt.hasTimedOut {
+        fail(attempt, timeout(of: attempt), cpu)
+      } else if attempt.isCancelledByOperator {
+        cancelled(attempt, cpu)
+      } else {
+        // It cancelled itself: an error like any other.
+        let error = ErrorRecord(
+          code: "cancelled", message: "the handler threw CancellationError",
+          type: "CancellationError")
+        fail(attempt, Failure(kind: .thrown, error: error), cpu)
+      }
+    }
+  }
+
+  private func timeout(of attempt: RunningAttempt) -> Failure {
+    let error = ErrorRecord(
+      code: "timed-out", message: "did not end within its timeout of \(attempt.declaration.timeout)")
+    return Failure(kind: .timedOut, error: error)
+  }
+
+  // MARK: Ends of an attempt
+
+  private func succeed(
+    _ attempt: RunningAttempt, _ value: HandlerValue, _ emitted: [EmittedEvent], _ cpu: Int64
+  ) {
+    // Past its deadline it has already been counted as late, whatever it says now.
+    guard !attempt.hasTimedOut else { return fail(attempt, timeout(of: attempt), cpu) }
+    let emission: Emission
+    switch route(emitted, from: attempt.work) {
+    case .success(let routed): emission = routed
+    case .failure(let failure): return fail(attempt, failure, cpu)
+    }
+    leave(attempt)
+    _ = apply(.succeeded(attempt: attempt.name.attempt), to: attempt.work, attempt.declaration)
+    var ending = ending(
+      of: attempt.work, attempt: ended(attempt, .succeeded, nil, cpu), error: nil)
+    ending.result = stored(value)
+    end(attempt.work, ending, emission)
+  }
+
+  private func stored(_ value: HandlerValue) -> StoredResult? {
+    switch value {
+    case .nothing: nil
+    case .json(let bytes): StoredResult(status: 200, headers: [], body: bytes)
+    case .response(let status, let headers, let body):
+      StoredResult(status: status, headers: headers, body: body)
+    case .streamed: StoredResult(status: 200, headers: [], body: [], isWhole: false)
+    }
+  }
+
+  func fail(_ attempt: RunningAttempt, _ failure: Failure, _ cpu: Int64) {
+    var failure = failure
+    if attempt.hasTimedOut, failure.kind != .timedOut { failure = timeout(of: attempt) }
+    leave(attempt)
+    let number = attempt.name.attempt
+    let effect = apply(.failed(attempt: number, failure), to: attempt.work, attempt.declaration)
+    let record = ended(attempt, outcome(of: failure.kind), failure.error, cpu)
+    follow(effect, attempt, record, error: failure.error)
+  }
+
+  private func cancelled(_ attempt: RunningAttempt, _ cpu: Int64) {
+    leave(attempt)
+    let number = attempt.name.attempt
+    let effect = apply(.cancelled(attempt: number), to: attempt.work, attempt.declaration)
+    follow(effect, attempt, ended(attempt, .cancelled, nil, cpu), error: nil)
+  }
+
+  func giveBack(_ attempt: RunningAttempt, because reason: String) {
+    leave(attempt)
+    let number = attempt.name.attempt
+    let effect = apply(.returned(attempt: number), to: attempt.work, attempt.declaration)
+    attempt.work.due = attempt.work.acceptance.dueAt
+    let error = ErrorRecord(code: "returned", message: reason)
+    follow(effect, attempt, ended(attempt, .returned, error, 0), error: error)
+  }
+
+  private func follow(
+    _ effect: Invocation.Effect, _ attempt: RunningAttempt, _ record: AttemptRecord,
+    error: ErrorRecord?
+  ) {
+    let work = attempt.work
+    switch effect {
+    case .run: preconditionFailure("the end of an attempt does not start another")
+    case .end: end(work, ending(of: work, attempt: record, error: error))
+    case .wait(let until):
+      work.due = until
+      goOn(work, record)
+    case .queueAgain, .hold: goOn(work, record)
+    }
+  }
+
+  private func goOn(_ work: Work, _ attempt: AttemptRecord) {
+    let function = work.acceptance.function
+    let state = work.invocation.state.word
+    guard !work.wasRefused else { return }
+    for listener in listeners[work.id] ?? [] { listener.streamBroke() }
+    record(
+      [
+        .goOn(
+          attempt, function: function, state: state, due: work.due,
+          failures: work.invocation.failures)
+      ], entering: state == .held ? [] : [work])
+    if state == .held { live[work.id] = nil }
+    observer.saw(.goesOn(attempt, function: function, state: state, due: work.due))
+    touch(work)
+  }
+
+  /// The attempt is no longer with a worker; its permit is free.
+  private func leave(_ attempt: RunningAttempt) {
+    running[attempt.name] = nil
+    desks[attempt.work.acceptance.function]?.running -= 1
+    if attempt.hasTimedOut || attempt.isCancelledByOperator {
+      stopping.removeAll { $0.attempt === attempt }
+    }
+  }
+
+  private func ended(
+    _ attempt: RunningAttempt, _ outcome: AttemptRecord.Outcome, _ error: ErrorRecord?,
+    _ cpu: Int64
+  ) -> AttemptRecord {
+    AttemptRecord(
+      invocation: attempt.work.id, number: attempt.name.attempt, boot: boot,
+      worker: attempt.worker, startedAt: attempt.startedAt, endedAt: clocks.wall, outcome: outcome,
+      error: error, cpuMicroseconds: cpu)
+  }
+
+  private func outcome(of kind: Failure.Kind) -> AttemptRecord.Outcome {
+    switch kind {
+    case .thrown: .thrown
+    case .rejected: .rejected
+    case .undecodable: .undecodable
+    case .timedOut: .timedOut
+    case .crashed: .crashed
+    case .missingHandler: .missingHandler
+    }
+  }
+
+  // MARK: Lost workers and late attempts
+
+  private func lose(_ worker: LostWorker) {
+    for name in worker.culprits {
+      guard let attempt = running[name] else { continue }
+      if attempt.hasTimedOut {
+        fail(attempt, timeout(of: attempt), 0)
+      } else if attempt.isCancelledByOperator {
+        cancelled(attempt, 0)
+      } else {
+        let error = ErrorRecord(code: "crashed", message: "the worker ended with \(worker.how)")
+        fail(attempt, Failure(kind: .crashed, error: error), 0)
+      }
+    }
+    for name in worker.others {
+      guard let attempt = running[name] else { continue }
+      if attempt.hasTimedOut {
+        fail(attempt, timeout(of: attempt), 0)
+      } else {
+        giveBack(attempt, because: "its worker \(worker.pid) ended with \(worker.how)")
+      }
+    }
+  }
+
+  func stopLateAttempts() {
+    let now = clocks.monotonic
+    for desk in desks.values {
+      while let late = desk.nextDeadline(), late.deadline <= now {
+        late.hasTimedOut = true
+        stop(late)
+      }
+    }
+  }
+
+  func stop(_ attempt: RunningAttempt) {
+    workers.cancel(attempt.name)
+    stopping.append(
+      (attempt, clocks.monotonic.addingReportingOverflow(grace.nanoseconds).partialValue))
+  }
+
+  func killDeafAttempts() {
+    let now = clocks.monotonic
+    for deaf in stopping where deaf.killAt <= now { workers.kill(deaf.attempt.name) }
+    stopping.removeAll { $0.killAt <= now }
+  }
+}

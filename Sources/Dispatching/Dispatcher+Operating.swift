@@ -1,0 +1,156 @@
+// What an operator may do: pause and resume, cancel, run again, drain; and what they may see.
+
+package import Invocations
+
+extension Dispatcher {
+  // MARK: Pause
+
+  /// `function:charge-payment` or `queue:payments`; nil resumes. False when there is no such thing.
+  @discardableResult
+  package func pause(_ subject: String, since: WallTime?, then told: @escaping () -> Void) -> Bool {
+    guard setPause(subject, since: since) else { return false }
+    defer { settle() }
+    record([.pause(subject: subject, since: since)], then: told)
+    observer.saw(since == nil ? .resumed(subject: subject) : .paused(subject: subject))
+    return true
+  }
+
+  @discardableResult
+  func setPause(_ subject: String, since: WallTime?) -> Bool {
+    let parts = subject.split(separator: ":", maxSplits: 1).map(String.init)
+    guard parts.count == 2 else { return false }
+    switch parts[0] {
+    case "function":
+      guard let desk = desks[parts[1]] else { return false }
+      desk.pausedSince = since
+      touched.append(desk)
+    case "queue":
+      guard let desk = queueOwners[parts[1]].flatMap({ desks[$0] }) else { return false }
+      if since != nil {
+        desk.pausedQueues.insert(parts[1])
+      } else if desk.pausedQueues.remove(parts[1]) != nil {
+        readAnew(desk)
+      }
+    default: return false
+    }
+    return true
+  }
+
+  // MARK: One invocation
+
+  /// Ends it `cancelled`: at once where it waits, through its handler's cancellation where it runs.
+  /// `record` is what the store says, for work that memory does not hold. False when it has ended.
+  package func cancel(_ record: InvocationRecord) -> Bool {
+    let id = record.acceptance.id
+    guard let work = live[id] ?? unfinishedWork(record) else { return false }
+    guard let desk = desks[work.acceptance.function] else { return false }
+    if case .running(let number) = work.invocation.state {
+      guard let attempt = running[AttemptName(id: id, attempt: number)] else { return false }
+      guard !attempt.isCancelledByOperator, !attempt.hasTimedOut else { return true }
+      attempt.isCancelledByOperator = true
+      stop(attempt)
+      return true
+    }
+    _ = apply(.cancelled(attempt: nil), to: work, desk.declaration)
+    end(work, ending(of: work, attempt: nil, error: nil))
+    settle()
+    return true
+  }
+
+  private func unfinishedWork(_ record: InvocationRecord) -> Work? {
+    switch record.state {
+    case .queued, .waiting:
+      Work(
+        WaitingRecord(
+          acceptance: record.acceptance, state: record.state, due: record.due,
+          attempts: record.attempts, failures: record.failures))
+    case .running, .held, .succeeded, .dead, .cancelled: nil
+    }
+  }
+
+  /// Brings the next attempt of a waiting invocation forward to now. False when it does not wait.
+  package func hurry(_ id: InvocationID) -> Bool {
+    guard let work = live[id], case .waiting = work.invocation.state,
+      let desk = desks[work.acceptance.function]
+    else { return false }
+    work.due = clocks.wall
+    enterLine(work)
+    touched.append(desk)
+    settle()
+    return true
+  }
+
+  /// Sends a dead letter again as a new invocation that names the old one.
+  package func redrive(
+    _ letter: Acceptance, answered: @escaping (Result<[Accepted], Refusal>) -> Void
+  ) {
+    guard let desk = desks[letter.function], desk.isDeclared else {
+      return answered(.failure(.unknownFunction(letter.function)))
+    }
+    let now = clocks.wall
+    let work = Work(
+      Acceptance(
+        id: ids.next(at: now), function: letter.function, trigger: letter.trigger,
+        queue: letter.queue, event: letter.event, call: letter.call, cause: letter.cause,
+        redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now,
+        attemptsMax: desk.declaration.retry.attemptsMax))
+    if isDraining { return answered(.failure(.draining)) }
+    if let stalledReason { return answered(.failure(.storeStalled(reason: stalledReason))) }
+    guard log.backlog < RecordLimits.backlogMax else { return answered(.failure(.busy)) }
+    guard desk.unfinished < desk.declaration.queueLimit else {
+      return answered(
+        .failure(.queueFull(function: letter.function, limit: desk.declaration.queueLimit)))
+    }
+    enrol(work)
+    let item = Accepted(event: letter.event.id, invocation: work.id, isDuplicate: false)
+    record([.accept(work.acceptance), .redriven(letter.id, as: work.id)], entering: [work]) {
+      answered(
+        work.wasRefused
+          ? .failure(.storeStalled(reason: "the record could not be written")) : .success([item]))
+    }
+  }
+
+  package func purge(_ ids: [InvocationID], then told: @escaping () -> Void) {
+    record([.purged(ids)], then: told)
+  }
+
+  /// The listener's client has gone; the invocation goes on without it.
+  package func abandon(_ id: InvocationID, _ listener: any CallListener) {
+    listeners[id]?.removeAll { $0 === listener }
+    if listeners[id]?.isEmpty == true { listeners[id] = nil }
+  }
+
+  package func pauseStream(_ attempt: AttemptName) { workers.pauseStream(attempt) }
+  package func resumeStream(_ attempt: AttemptName) { workers.resumeStream(attempt) }
+
+  // MARK: Draining
+
+  /// Starts nothing and accepts nothing from now on; what runs may end.
+  package func drain() { isDraining = true }
+
+  package var runningCount: Int { running.count }
+
+  // MARK: Counts
+
+  package struct FunctionCounts: Sendable, Equatable {
+    package var name: String
+    package var isDeclared: Bool
+    package var unfinished: Int
+    package var running: Int
+    package var pausedSince: WallTime?
+    package var pausedQueues: [String]
+  }
+
+  package var counts: [FunctionCounts] {
+    desks.values.map {
+      FunctionCounts(
+        name: $0.declaration.name, isDeclared: $0.isDeclared, unfinished: $0.unfinished,
+        running: $0.running, pausedSince: $0.pausedSince, pausedQueues: $0.pausedQueues.sorted())
+    }.sorted { $0.name < $1.name }
+  }
+
+  package var declarations: [FunctionDeclaration] { round.map(\.declaration) }
+  package var isStalled: String? { stalledReason }
+  package var liveCount: Int { live.count }
+  package var keyCount: Int { keys.count }
+}

@@ -1,0 +1,135 @@
+// Starting: a permit first, then the claim, then the frame. No permit, no claim, no attempt used.
+
+import Invocations
+
+extension Dispatcher {
+  /// Starts what may start, one function after another, beginning with another one each time so
+  /// that a busy function cannot keep the workers from the others.
+  func pump() {
+    guard !isDraining, stalledReason == nil, !round.isEmpty else { return }
+    roundStart = (roundStart + 1) % round.count
+    for offset in round.indices { pump(round[(roundStart + offset) % round.count]) }
+  }
+
+  /// Something of this work's function changed: a permit came free, work entered its line.
+  func touch(_ work: Work) {
+    guard let desk = desks[work.acceptance.function], touched.last !== desk else { return }
+    touched.append(desk)
+  }
+
+  /// Called once at the end of whatever came in, never from within: ends that end others would
+  /// otherwise nest as deep as a line is long.
+  func settle() {
+    while let desk = touched.popLast() { pump(desk) }
+  }
+
+  func pump(_ desk: FunctionDesk) {
+    guard !isDraining, stalledReason == nil else { return }
+    while desk.mayStart, workers.hasRoom(for: desk.declaration) {
+      guard let work = desk.line.popDue(at: clocks.wall) else { break }
+      guard desk.passes(work) else {
+        // Its queue is paused. It stays in the store; resuming reads the line anew.
+        live[work.id] = nil
+        continue
+      }
+      if canStart(work, at: desk) { start(work, at: desk) }
+    }
+    refill(desk)
+  }
+
+  /// False when the work ended here instead of starting.
+  func canStart(_ work: Work, at desk: FunctionDesk) -> Bool {
+    guard workers.hasRoom(for: desk.declaration) else { return false }
+    if work.acceptance.hops >= Self.hopsMax {
+      let error = ErrorRecord(
+        code: "hops", message: "the event has come through \(Self.hopsMax) functions: a loop?")
+      refuse(work, .hops, error)
+      return false
+    }
+    if clocks.wall > work.acceptance.createdAt + desk.declaration.retry.maxAge {
+      let error = ErrorRecord(code: "expired", message: "older than maxAge before it could start")
+      refuse(work, .expired, error)
+      return false
+    }
+    return true
+  }
+
+  func start(_ work: Work, at desk: FunctionDesk) {
+    guard case .run(let number) = apply(.claimed, to: work, desk.declaration) else { return }
+    let name = AttemptName(id: work.id, attempt: number)
+    let remaining = desk.declaration.timeout.nanoseconds
+    let attempt = RunningAttempt(
+      work: work, name: name, declaration: desk.declaration, startedAt: clocks.wall,
+      deadline: clocks.monotonic.addingReportingOverflow(remaining).partialValue)
+    running[name] = attempt
+    desk.running += 1
+    desk.noteDeadline(attempt)
+    attempt.worker = workers.start(assignment(of: attempt, remaining: remaining))
+    record([
+      .start(
+        AttemptStart(
+          id: work.id, attempt: number, boot: boot, worker: attempt.worker,
+          at: attempt.startedAt))
+    ])
+    observer.saw(
+      .started(
+        work.id, function: work.acceptance.function, attempt: number, worker: attempt.worker))
+  }
+
+  private func assignment(of attempt: RunningAttempt, remaining: UInt64) -> Assignment {
+    Assignment(
+      name: attempt.name, function: attempt.declaration,
+      attemptsMax: attempt.work.acceptance.attemptsMax,
+      failures: attempt.work.invocation.failures, acceptance: attempt.work.acceptance,
+      remainingNanoseconds: remaining)
+  }
+
+  /// Moves the state and returns the effect. A change that the state cannot take is a mistake of
+  /// this room, not of a user: the fence has let through what it should have stopped.
+  func apply(
+    _ change: Invocation.Change, to work: Work, _ declaration: FunctionDeclaration
+  ) -> Invocation.Effect {
+    let rule = RetryRule(
+      policy: declaration.retry, attemptsMax: work.acceptance.attemptsMax,
+      onCrash: declaration.onCrash, now: clocks.wall, chance: chance())
+    do {
+      return try work.invocation.apply(change, retrying: rule)
+    } catch {
+      preconditionFailure("invocation \(work.id): \(error)")
+    }
+  }
+
+  /// Asks the store for the next part of the line when memory runs low.
+  func refill(_ desk: FunctionDesk) {
+    guard desk.isDeclared, desk.pausedSince == nil, desk.line.beginRefill() else { return }
+    log.readWaiting(
+      function: desk.declaration.name, after: desk.line.horizon, limit: WaitingLine.refillCount)
+  }
+
+  // MARK: Lines
+
+  func enterLine(_ work: Work) {
+    guard let desk = desks[work.acceptance.function] else { return }
+    guard desk.isDeclared, desk.line.insert(work) else {
+      live[work.id] = nil
+      return
+    }
+    if desk.line.isOverFull { for dropped in desk.line.trim() { live[dropped.id] = nil } }
+  }
+
+  /// Rows from the store. What memory knows already is running, or came by another way.
+  func enterLine(_ rows: ArraySlice<WaitingRecord>, at desk: FunctionDesk) {
+    for row in rows where live[row.acceptance.id] == nil {
+      let work = Work(row)
+      live[work.id] = work
+      if !desk.line.insert(work) { live[work.id] = nil }
+    }
+    if desk.line.isOverFull { for dropped in desk.line.trim() { live[dropped.id] = nil } }
+  }
+
+  /// Forgets a line in memory and reads it anew: after a pause, or a read that failed.
+  func readAnew(_ desk: FunctionDesk) {
+    for dropped in desk.line.reset(storeHasMore: true) { live[dropped.id] = nil }
+    touched.append(desk)
+  }
+}

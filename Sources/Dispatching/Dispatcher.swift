@@ -1,0 +1,172 @@
+// When an invocation may start, and what becomes of it: the one place where the state machine, the
+// lines, the limits and the record meet. It lives on the loop, decides in memory, and hands what it
+// decided to the record log and the workers through their ports; it never waits.
+//
+//   accept → on disk → line → permit → start → answer → record → next
+//
+// Dispatcher+Accepting, +Starting, +Answers and +Operating are those stops.
+
+import DequeModule
+package import Invocations
+
+package final class Dispatcher {
+  let log: any RecordLog
+  let workers: any WorkerPool
+  let clocks: any Clocks
+  let observer: any Observer
+  /// Uniform in 0..<1: the jitter of backoff.
+  let chance: () -> Double
+  let hasher: SipHasher
+  let boot: Int
+  let grace: Duration
+
+  var ids: InvocationIDGenerator
+  var desks: [String: FunctionDesk] = [:]
+  /// The same desks in the order of the manifests, for a fair round.
+  var round: [FunctionDesk] = []
+  var roundStart = 0
+  var queueOwners: [String: String] = [:]
+  /// Everything unfinished that memory knows of: in line, running, or on its way to disk.
+  var live: [InvocationID: Work] = [:]
+  /// Ended, with the end on its way to disk.
+  var leaving: [InvocationID: Work] = [:]
+  var running: [AttemptName: RunningAttempt] = [:]
+  /// Attempts told to stop, with the monotonic time at which their worker is killed.
+  var stopping: [(attempt: RunningAttempt, killAt: UInt64)] = []
+  var listeners: [InvocationID: [any CallListener]] = [:]
+  var keys: KeyBook
+  var waitingForDisk = Deque<WaitingForDisk>()
+  /// Functions for which something changed; `settle` lets them start what they now may.
+  var touched: [FunctionDesk] = []
+  var replays: [UInt64: any CallListener] = [:]
+  var nextReplay: UInt64 = 0
+  /// What came last of the log; an answer that must not run ahead of it waits for this number.
+  var appended: UInt64 = 0
+  var stalledReason: String?
+  package internal(set) var isDraining = false
+
+  /// Someone to tell when the log has reached a number.
+  struct WaitingForDisk {
+    var sequence: UInt64
+    /// Work that may enter its line then.
+    var entering: [Work]
+    var told: (() -> Void)?
+  }
+
+  package init(
+    functions: [FunctionDeclaration], recovery: Recovery, log: any RecordLog,
+    workers: any WorkerPool, clocks: any Clocks, observer: any Observer, host: Int = 0,
+    grace: Duration = .seconds(5), chance: @escaping () -> Double = { .random(in: 0..<1) }
+  ) {
+    self.log = log
+    self.workers = workers
+    self.clocks = clocks
+    self.observer = observer
+    self.chance = chance
+    self.grace = grace
+    hasher = SipHasher(key: recovery.digestKey)
+    boot = recovery.boot
+    ids = InvocationIDGenerator(host: host, after: recovery.lastID)
+    keys = KeyBook(recovery.keys)
+    declare(functions, unfinished: recovery.unfinished)
+    for (subject, since) in recovery.paused { setPause(subject, since: since) }
+  }
+
+  // MARK: Functions
+
+  /// Takes a new set of declarations; attempts that run end under the old ones. Work of functions
+  /// that are gone stays in the store and waits for its function to come back.
+  package func redeclare(_ functions: [FunctionDeclaration]) {
+    var kept: [String: Int] = [:]
+    for (name, desk) in desks { kept[name] = desk.unfinished }
+    declare(functions, unfinished: kept)
+    pump()
+  }
+
+  private func declare(_ functions: [FunctionDeclaration], unfinished: [String: Int]) {
+    queueOwners = [:]
+    let declared = Set(functions.map(\.name))
+    for (name, desk) in desks where !declared.contains(name) { close(desk) }
+    for function in functions {
+      let desk =
+        desks[function.name]
+        ?? FunctionDesk(function, unfinished: unfinished[function.name] ?? 0)
+      desk.declaration = function
+      desk.isDeclared = true
+      desk.deadlines = Deque(desk.deadlines.sorted { $0.deadline < $1.deadline })
+      desks[function.name] = desk
+      for queue in function.queues { queueOwners[queue] = function.name }
+    }
+    for (name, count) in unfinished where count > 0 && desks[name] == nil {
+      let gone = FunctionDesk(
+        FunctionDeclaration(name: name, handler: "", triggers: []), unfinished: count)
+      gone.isDeclared = false
+      desks[name] = gone
+    }
+    round = desks.values.filter(\.isDeclared).sorted { $0.declaration.name < $1.declaration.name }
+  }
+
+  /// Its work stays in the store; if it is declared again, its line is read from the beginning.
+  private func close(_ desk: FunctionDesk) {
+    desk.isDeclared = false
+    for dropped in desk.line.reset(storeHasMore: true) { live[dropped.id] = nil }
+  }
+
+  package func function(forQueue queue: String) -> FunctionDeclaration? {
+    queueOwners[queue].flatMap { desks[$0] }?.declaration
+  }
+
+  package func function(named name: String) -> FunctionDeclaration? {
+    guard let desk = desks[name], desk.isDeclared else { return nil }
+    return desk.declaration
+  }
+
+  // MARK: The log and the clock
+
+  /// Appends, remembers the number, and tells when it is on disk.
+  func record(
+    _ changes: [RecordChange], entering: [Work] = [], then told: (() -> Void)? = nil
+  ) {
+    appended = log.append(changes)
+    guard !entering.isEmpty || told != nil else { return }
+    waitingForDisk.append(
+      WaitingForDisk(sequence: appended, entering: entering, told: told))
+  }
+
+  /// Runs `told` once everything appended so far is on disk.
+  func afterAllOnDisk(_ told: @escaping () -> Void) {
+    guard let last = waitingForDisk.last, last.sequence == appended else {
+      // Nothing waits for the last number, so it may or may not be on disk: an empty group is the
+      // cheapest thing that comes after it.
+      record([], then: told)
+      return
+    }
+    waitingForDisk.append(WaitingForDisk(sequence: appended, entering: [], told: told))
+  }
+
+  /// The monotonic time at which `tick` has something to do; nil when only news can change that.
+  package func nextWake() -> UInt64? {
+    var next = stopping.map(\.killAt).min()
+    let now = clocks.wall
+    let monotonic = clocks.monotonic
+    for desk in round {
+      if let deadline = desk.nextDeadline()?.deadline { next = min(next ?? deadline, deadline) }
+      guard desk.mayStart, let due = desk.line.nextDue, due > now else { continue }
+      let wait = UInt64(due.milliseconds - now.milliseconds).multipliedReportingOverflow(
+        by: 1_000_000)
+      let at =
+        wait.overflow ? .max : monotonic.addingReportingOverflow(wait.partialValue).partialValue
+      next = min(next ?? at, at)
+    }
+    return next
+  }
+
+  /// Deadlines, backoffs and expiries that have come.
+  package func tick() {
+    stopLateAttempts()
+    killDeafAttempts()
+    keys.expire(at: clocks.wall)
+    pump()
+    settle()
+  }
+}

@@ -1,0 +1,125 @@
+// The changes of one commit, and how they become rows: what begins and ends within the commit is
+// written once, and a start is written only when its attempt outlives it.
+import Invocations
+
+struct Batch {
+  /// Ended in this commit, and not given another attempt in it: straight into history.
+  private var ended: Set<Int64> = []
+  private var continued: Set<Int64> = []
+  /// Accepted in this commit and not in `unfinished`, because they end in it.
+  private var unwritten: Set<Int64> = []
+  /// Attempts of this commit that still run at its end.
+  private(set) var running: [Int64: AttemptStart] = [:]
+  private let groups: ArraySlice<ChangeGroup>
+
+  init(_ groups: ArraySlice<ChangeGroup>) {
+    self.groups = groups
+    for group in groups {
+      for change in group.changes {
+        switch change {
+        case .end(let ending): ended.insert(ending.id.rawValue)
+        case .goOn(let attempt, _, _, _, _): continued.insert(attempt.invocation.rawValue)
+        default: break
+        }
+      }
+    }
+  }
+
+  /// Nothing but starts, which wait for the next commit anyway.
+  var isOnlyStarts: Bool {
+    groups.allSatisfy { group in
+      group.changes.allSatisfy { if case .start = $0 { true } else { false } }
+    }
+  }
+
+  var changeCount: Int { groups.reduce(0) { $0 + $1.changes.count } }
+
+  /// For a batch that is not written.
+  mutating func noteStarts() {
+    for group in groups {
+      for case .start(let start) in group.changes { running[start.id.rawValue] = start }
+    }
+  }
+
+  /// `starts` are those of earlier commits that nothing has ended since.
+  mutating func write(
+    to tables: RecordTables, starts: [Int64: AttemptStart]
+  ) throws(SQLiteFailure) {
+    for (id, start) in starts where !ended.contains(id) && !continued.contains(id) {
+      try tables.markStarted(start)
+    }
+    for group in groups {
+      for change in group.changes { try write(change, to: tables) }
+    }
+  }
+
+  private mutating func write(
+    _ change: RecordChange, to tables: RecordTables
+  ) throws(SQLiteFailure) {
+    switch change {
+    case .accept(let acceptance): try accept(acceptance, in: tables)
+    case .start(let start): running[start.id.rawValue] = start
+    case .goOn(let attempt, _, let state, let due, let failures):
+      running[attempt.invocation.rawValue] = nil
+      guard try tables.goOn(attempt, state: state, due: due, failures: failures) else { return }
+      try tables.insertAttempt(attempt)
+    case .end(let ending): try end(ending, in: tables)
+    case .log(let line): try log(line, in: tables)
+    case .timer(let timer): try tables.advance(timer)
+    case .pause(let subject, let since): try tables.pause(subject, since: since)
+    case .redriven(let id, let another): try tables.redrive(id, as: another)
+    case .purged(let ids): for id in ids { try tables.redrive(id, as: nil) }
+    case .duplicate(let id): try tables.countDuplicate(of: id)
+    }
+  }
+
+  private mutating func accept(
+    _ acceptance: Acceptance, in tables: RecordTables
+  ) throws(SQLiteFailure) {
+    try tables.insertAccepted(acceptance)
+    let id = acceptance.id.rawValue
+    if ended.contains(id), !continued.contains(id) {
+      unwritten.insert(id)
+    } else {
+      try tables.insertUnfinished(acceptance)
+    }
+  }
+
+  /// A line must not outlive the start of its attempt, or the next one would take its number.
+  private mutating func log(_ line: LogLine, in tables: RecordTables) throws(SQLiteFailure) {
+    let id = line.invocation.rawValue
+    if let start = running[id], !ended.contains(id) {
+      try tables.markStarted(start)
+      running[id] = nil
+    }
+    try tables.insertLog(line)
+  }
+
+  private mutating func end(_ ending: Ending, in tables: RecordTables) throws(SQLiteFailure) {
+    let id = ending.id.rawValue
+    running[id] = nil
+    // An end of something the store does not know (its acceptance was refused) leaves nothing, or
+    // what it emitted would have no cause.
+    let atOnce = unwritten.remove(id) != nil
+    guard try tables.finish(ending, atOnce: atOnce) else { return }
+    for emitted in ending.emitted { try accept(emitted, in: tables) }
+  }
+}
+
+extension RecordChange {
+  /// Roughly what it weighs in memory and on disk.
+  var bytes: Int {
+    switch self {
+    case .accept(let acceptance): acceptance.bytes
+    case .end(let ending):
+      256 + (ending.result?.body.count ?? 0) + ending.emitted.reduce(0) { $0 + $1.bytes }
+    case .log(let line): 128 + line.message.utf8.count
+    case .purged(let ids): 16 * ids.count
+    case .start, .goOn, .timer, .pause, .redriven, .duplicate: 128
+    }
+  }
+}
+
+extension Acceptance {
+  fileprivate var bytes: Int { 512 + event.data.count }
+}

@@ -1,0 +1,88 @@
+// One SQLite connection, opened by GRDB and used raw. It belongs to one thread at a time.
+import GRDB
+import GRDBSQLite
+
+final class Connection {
+  let path: String
+  let raw: OpaquePointer
+  private let queue: DatabaseQueue
+  private let stop: Flag?
+
+  /// Sees the file as it is: nothing is written until somebody asks for it.
+  init(path: String, readOnly: Bool, stop: Flag? = nil) throws(SQLiteFailure) {
+    self.path = path
+    self.stop = stop
+    var configuration = Configuration()
+    configuration.readonly = readOnly
+    configuration.foreignKeysEnabled = false
+    configuration.label = readOnly ? "apus.reader" : "apus.writer"
+    // Only a person with a shell on the file can hold its lock.
+    configuration.busyMode = .timeout(1)
+    configuration.allowsUnsafeTransactions = true
+    do {
+      queue = try DatabaseQueue(path: path, configuration: configuration)
+      raw = try queue.inDatabase { try Self.handle(of: $0) }
+    } catch {
+      throw SQLiteFailure(error)
+    }
+    if let stop { heed(stop) }
+  }
+
+  /// SQLite asks every few thousand instructions; the flag lives as long as the connection.
+  private func heed(_ stop: Flag) {
+    sqlite3_progress_handler(
+      raw, 10_000,
+      { context in
+        guard let context else { return 0 }
+        return Unmanaged<Flag>.fromOpaque(context).takeUnretainedValue().isRaised ? 1 : 0
+      }, Unmanaged.passUnretained(stop).toOpaque())
+  }
+
+  private static func handle(of database: Database) throws -> OpaquePointer {
+    guard let raw = database.sqliteConnection else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
+    return raw
+  }
+
+  /// Everything that touches the connection happens in here: GRDB keeps other threads off.
+  func use<Result, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    var outcome: Swift.Result<Result, Failure>?
+    queue.inDatabase { _ in
+      do throws(Failure) { outcome = .success(try body()) } catch { outcome = .failure(error) }
+    }
+    guard let outcome else { preconditionFailure("GRDB did not run what it was given") }
+    return try outcome.get()
+  }
+
+  /// All or nothing. `ROLLBACK` may fail where SQLite has rolled back by itself.
+  func transaction<Result>(
+    _ begin: String = "BEGIN IMMEDIATE", _ body: () throws(SQLiteFailure) -> Result
+  ) throws(SQLiteFailure) -> Result {
+    try execute(begin)
+    do throws(SQLiteFailure) {
+      let result = try body()
+      try execute("COMMIT")
+      return result
+    } catch {
+      sqlite3_exec(raw, "ROLLBACK", nil, nil, nil)
+      throw error
+    }
+  }
+
+  func execute(_ sql: String) throws(SQLiteFailure) {
+    guard sqlite3_exec(raw, sql, nil, nil, nil) == SQLITE_OK else {
+      throw SQLiteFailure(of: raw)
+    }
+  }
+
+  func statement(_ sql: String) throws(SQLiteFailure) -> Statement {
+    try Statement(sql, on: raw)
+  }
+
+  /// The first column of the first row; nil where there is no row.
+  func number(_ sql: String) throws(SQLiteFailure) -> Int64? {
+    let query = try statement(sql)
+    return try query.next() ? query.integer() : nil
+  }
+}

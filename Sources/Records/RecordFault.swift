@@ -1,0 +1,98 @@
+// What can go wrong with the store, for people: each fault names the place and the remedy.
+// A failed commit is no fault here but news (`RecordNews.stalled`), since the store heals.
+import GRDB
+import GRDBSQLite
+
+package enum RecordFault: Error, Equatable, Sendable {
+  /// Another host works in the directory; its pid where the lock file tells it.
+  case locked(pid: Int32?, directory: String)
+  case foreign(path: String)
+  case newer(path: String, version: Int, known: Int)
+  case corrupt(path: String, detail: String)
+  case unusable(path: String, detail: String)
+  case sqlite(path: String, code: Int32, detail: String)
+  case busy(requestsMax: Int)
+  case closed
+  case backup(path: String, detail: String)
+
+  /// Stable across releases.
+  package var code: String {
+    switch self {
+    case .locked: "R001"
+    case .foreign: "R002"
+    case .newer: "R003"
+    case .corrupt: "R004"
+    case .unusable: "R005"
+    case .sqlite: "R006"
+    case .busy: "R007"
+    case .closed: "R008"
+    case .backup: "R009"
+    }
+  }
+
+  /// In the record of an attempt that was running when its host ended.
+  package static let interruptedCode = "R010"
+}
+
+extension RecordFault: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .locked(let pid, let directory):
+      "\(directory): another host\(pid.map { " (pid \($0))" } ?? "") works here; stop it, or"
+        + " choose another directory"
+    case .foreign(let path):
+      "\(path): not a store of Apus; move the file away, or choose another directory"
+    case .newer(let path, let version, let known):
+      "\(path): written by a newer Apus (schema \(version), this one knows \(known)); start the"
+        + " newer one, or restore a backup made with this one"
+    case .corrupt(let path, let detail):
+      "\(path): damaged (\(detail)); it was left as it is: restore a backup, or save what is"
+        + " readable with 'sqlite3 \(path) .recover'"
+    case .unusable(let path, let detail):
+      "\(path): \(detail); check the path, its owner and its permissions"
+    case .sqlite(let path, let code, let detail):
+      "\(path): \(detail) (SQLite \(code)); check the disk's space and health"
+    case .busy(let requestsMax):
+      "\(requestsMax) inspection requests are waiting already; try again in a moment"
+    case .closed:
+      "the store is closed; ask again when the host is up"
+    case .backup(let path, let detail):
+      "\(path): no backup was made: \(detail); choose a new file on a disk with space"
+    }
+  }
+}
+
+/// What SQLite said, before a place and a remedy are known.
+struct SQLiteFailure: Error, Equatable {
+  /// The extended result code.
+  let code: Int32
+  let message: String
+
+  init(code: Int32, message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  init(of connection: OpaquePointer?) {
+    code = sqlite3_extended_errcode(connection)
+    message = sqlite3_errmsg(connection).map { String(cString: $0) } ?? "no memory"
+  }
+
+  init(_ error: any Error) {
+    let known = error as? DatabaseError
+    code = known?.extendedResultCode.rawValue ?? SQLITE_ERROR
+    message = known?.message ?? "\(error)"
+  }
+
+  /// Without the bits that refine it.
+  var primaryCode: Int32 { code & 0xFF }
+
+  func fault(at path: String) -> RecordFault {
+    switch primaryCode {
+    case SQLITE_CORRUPT, SQLITE_NOTADB: .corrupt(path: path, detail: message)
+    case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_READONLY: .unusable(path: path, detail: message)
+    case SQLITE_INTERRUPT: .closed
+    default: .sqlite(path: path, code: code, detail: message)
+    }
+  }
+}

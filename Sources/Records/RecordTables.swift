@@ -1,0 +1,216 @@
+// The writer's prepared statements: one method a row that is written. It knows nothing of commits,
+// order or failure; `Batch` does. Confined to the thread that writes.
+import Invocations
+
+final class RecordTables {
+  let names: NameTable
+  private let accept: Statement
+  private let rememberKey: Statement
+  private let queue: Statement
+  private let start: Statement
+  private let goOn: Statement
+  private let finishAtOnce: Statement
+  private let finish: Statement
+  private let leaveUnfinished: Statement
+  private let keepAttempt: Statement
+  private let log: Statement
+  private let listDead: Statement
+  private let delistDead: Statement
+  private let settle: Statement
+  private let countDuplicate: Statement
+  private let timers: TimerTables
+  private let pause: Statement
+  private let resume: Statement
+
+  init(on connection: Connection) throws(SQLiteFailure) {
+    names = try NameTable(on: connection)
+    accept = try connection.statement(SQL.accept)
+    rememberKey = try connection.statement(SQL.rememberKey)
+    queue = try connection.statement(SQL.queue)
+    start = try connection.statement(SQL.start)
+    goOn = try connection.statement(SQL.goOn)
+    finishAtOnce = try connection.statement(SQL.finishAtOnce)
+    finish = try connection.statement(SQL.finish)
+    leaveUnfinished = try connection.statement(SQL.leaveUnfinished)
+    keepAttempt = try connection.statement(SQL.keepAttempt)
+    log = try connection.statement(SQL.log)
+    listDead = try connection.statement(SQL.listDead)
+    delistDead = try connection.statement(SQL.delistDead)
+    settle = try connection.statement(SQL.settle)
+    countDuplicate = try connection.statement(SQL.countDuplicate)
+    timers = try TimerTables(on: connection)
+    pause = try connection.statement(SQL.pause)
+    resume = try connection.statement(SQL.resume)
+  }
+
+  // MARK: Acceptance
+
+  func insertAccepted(_ acceptance: Acceptance) throws(SQLiteFailure) {
+    accept.begin()
+    accept.add(acceptance.id.rawValue)
+    accept.add(try names.own(acceptance.function))
+    accept.add(try names.own(acceptance.trigger))
+    accept.add(try optional(acceptance.queue) { text throws(SQLiteFailure) in try names.own(text) })
+    try addEvent(acceptance.event)
+    accept.add(text: StoredFields.text(acceptance.call))
+    accept.add(acceptance.key?.text)
+    accept.add(acceptance.cause?.rawValue)
+    accept.add(acceptance.redriveOf?.rawValue)
+    accept.add(acceptance.hops)
+    accept.add(acceptance.createdAt.milliseconds)
+    accept.add(acceptance.dueAt.milliseconds)
+    accept.add(acceptance.attemptsMax)
+    try accept.run()
+    if let key = acceptance.key { try insertKey(key, of: acceptance.id) }
+    try timers.fired(acceptance)
+  }
+
+  private func addEvent(_ event: Event) throws(SQLiteFailure) {
+    accept.add(try names.foreign(event.source))
+    accept.add(try names.foreign(event.type))
+    accept.add(event.id)
+    accept.add(event.subject)
+    accept.add(event.time)
+    accept.add(try optional(event.dataContentType, foreign))
+    accept.add(try optional(event.dataSchema, foreign))
+    accept.add(text: StoredFields.text(event.extensions))
+    accept.add(event.data)
+  }
+
+  private func foreign(_ text: String) throws(SQLiteFailure) -> StoredName {
+    try names.foreign(text)
+  }
+
+  private func optional(
+    _ text: String?, _ name: (String) throws(SQLiteFailure) -> StoredName
+  ) throws(SQLiteFailure) -> StoredName? {
+    guard let text else { return nil }
+    return try name(text)
+  }
+
+  private func insertKey(_ key: IdempotencyKey, of id: InvocationID) throws(SQLiteFailure) {
+    rememberKey.begin()
+    rememberKey.add(id.rawValue)
+    rememberKey.add(Int64(bitPattern: key.digest.high))
+    rememberKey.add(Int64(bitPattern: key.digest.low))
+    rememberKey.add(key.body.map { Int64(bitPattern: $0.high) })
+    rememberKey.add(key.body.map { Int64(bitPattern: $0.low) })
+    rememberKey.add(key.expiresAt.milliseconds)
+    try rememberKey.run()
+  }
+
+  func insertUnfinished(_ acceptance: Acceptance) throws(SQLiteFailure) {
+    queue.begin()
+    queue.add(acceptance.id.rawValue)
+    queue.add(try names.own(acceptance.function))
+    queue.add(acceptance.dueAt.milliseconds)
+    try queue.run()
+  }
+
+  // MARK: Attempts
+
+  func markStarted(_ attempt: AttemptStart) throws(SQLiteFailure) {
+    start.begin()
+    start.add(attempt.id.rawValue)
+    start.add(attempt.attempt)
+    start.add(attempt.at.milliseconds)
+    start.add(Int64(attempt.worker))
+    start.add(attempt.boot)
+    try start.run()
+  }
+
+  func insertAttempt(_ attempt: AttemptRecord) throws(SQLiteFailure) {
+    keepAttempt.begin()
+    keepAttempt.add(attempt.invocation.rawValue)
+    keepAttempt.add(attempt.number)
+    keepAttempt.add(attempt.boot)
+    keepAttempt.add(Int64(attempt.worker))
+    keepAttempt.add(attempt.startedAt.milliseconds)
+    keepAttempt.add(attempt.endedAt.milliseconds)
+    keepAttempt.add(attempt.outcome.rawValue)
+    keepAttempt.add(attempt.cpuMicroseconds)
+    keepAttempt.add(error: attempt.error)
+    try keepAttempt.run()
+  }
+
+  /// False where the invocation is not unfinished.
+  func goOn(
+    _ attempt: AttemptRecord, state: StateWord, due: WallTime, failures: Int
+  ) throws(SQLiteFailure) -> Bool {
+    goOn.begin()
+    goOn.add(attempt.invocation.rawValue)
+    goOn.add(state.rawValue)
+    goOn.add(due.milliseconds)
+    goOn.add(attempt.number)
+    goOn.add(failures)
+    goOn.add(attempt.cpuMicroseconds)
+    goOn.add(attempt.startedAt.milliseconds)
+    return try goOn.run() == 1
+  }
+
+  // MARK: Ends
+
+  /// False where the invocation is not unfinished; then nothing was written.
+  func finish(_ ending: Ending, atOnce: Bool) throws(SQLiteFailure) -> Bool {
+    let row = FinishedRow(ending)
+    let statement = atOnce ? finishAtOnce : finish
+    row.bind(to: statement.begin())
+    guard try statement.run() == 1 else { return false }
+    if !atOnce {
+      leaveUnfinished.begin().add(ending.id.rawValue)
+      try leaveUnfinished.run()
+    }
+    if let attempt = row.separate { try insertAttempt(attempt) }
+    if ending.state == .dead {
+      listDead.begin().add(ending.id.rawValue)
+      try listDead.run()
+    }
+    return true
+  }
+
+  func redrive(_ id: InvocationID, as another: InvocationID?) throws(SQLiteFailure) {
+    delistDead.begin().add(id.rawValue)
+    try delistDead.run()
+    settle.begin()
+    settle.add(id.rawValue)
+    settle.add(another?.rawValue)
+    try settle.run()
+  }
+
+  // MARK: The rest
+
+  func insertLog(_ line: LogLine) throws(SQLiteFailure) {
+    let (message, metadata) = LogBounds.fit(line)
+    log.begin()
+    log.add(line.invocation.rawValue)
+    log.add(line.attempt)
+    log.add(line.time.milliseconds)
+    log.add(line.level)
+    log.add(message)
+    log.add(text: StoredFields.text(metadata))
+    try log.run()
+  }
+
+  func countDuplicate(of id: InvocationID) throws(SQLiteFailure) {
+    countDuplicate.begin().add(id.rawValue)
+    try countDuplicate.run()
+  }
+
+  func advance(_ timer: TimerAdvance) throws(SQLiteFailure) { try timers.advance(timer) }
+
+  func pause(_ subject: String, since: WallTime?) throws(SQLiteFailure) {
+    let statement = since == nil ? resume : pause
+    statement.begin().add(subject)
+    if let since { statement.add(since.milliseconds) }
+    try statement.run()
+  }
+}
+
+extension Statement {
+  /// Three columns; handlers may throw words of any length, the record keeps a bounded part.
+  func add(error: ErrorRecord?) {
+    add(error?.code)
+    add(error.map { LogBounds.cut($0.message, bytesMax: ErrorRecord.messageBytesMax) })
+    add(error.map { LogBounds.cut($0.type, bytesMax: StoreLimits.nameBytesMax) })
+  }
+}

@@ -1,0 +1,202 @@
+// Every statement that runs while the host is up, one a verb. Parameters and columns are in the
+// order in which `RecordTables` and `RecordRows` bind and read them.
+
+enum SQL {
+  // MARK: Writing
+
+  static let addName = "INSERT INTO names (id, text) VALUES (?1, ?2)"
+
+  static let accept = """
+    INSERT INTO accepted (id, function, trigger, queue, source, type, event_id, subject, time,
+      content_type, schema, extensions, data, call, key, cause, redrive_of, hops, created, due,
+      attempts_max)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+      ?20, ?21)
+    """
+
+  static let rememberKey = """
+    INSERT INTO keys (invocation, high, low, body_high, body_low, expires)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    """
+
+  static let queue = """
+    INSERT INTO unfinished (id, function, due, state, attempts, failures, cpu)
+    VALUES (?1, ?2, ?3, 1, 0, 0, 0)
+    """
+
+  static let start = """
+    UPDATE unfinished SET state = 2, attempts = ?2, started = ?3, worker = ?4, boot = ?5
+    WHERE id = ?1
+    """
+
+  static let goOn = """
+    UPDATE unfinished SET state = ?2, due = ?3, attempts = ?4, failures = ?5, cpu = cpu + ?6,
+      started = ?7, worker = NULL, boot = NULL
+    WHERE id = ?1
+    """
+
+  /// Accepted and ended within one commit: it was never unfinished on disk.
+  static let finishAtOnce = """
+    INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
+      started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
+      result_status, result_headers, result_body, result_whole)
+    VALUES (?1, ?2, ?3, ?4, NULL, coalesce(?5, 0), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+      ?16, ?17, ?18, ?19, ?20)
+    """
+
+  /// No row is changed where the invocation is not unfinished: such an end is dropped.
+  static let finish = """
+    INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
+      started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
+      result_status, result_headers, result_body, result_whole)
+    SELECT id, ?2, ?3, ?4, iif(attempts > 0, due, NULL), coalesce(?5, attempts), failures + ?6,
+      cpu + ?7, ?8, coalesce(?9, started), ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20
+    FROM unfinished WHERE id = ?1
+    """
+
+  static let leaveUnfinished = "DELETE FROM unfinished WHERE id = ?1"
+
+  static let keepAttempt = """
+    INSERT OR REPLACE INTO attempts (invocation, number, boot, worker, started, ended, outcome, cpu,
+      error_code, error_message, error_type)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    """
+
+  static let log = """
+    INSERT INTO logs (invocation, attempt, sequence, time, level, message, metadata)
+    VALUES (?1, ?2, 1 + coalesce(
+        (SELECT max(sequence) FROM logs WHERE invocation = ?1 AND attempt = ?2), 0),
+      ?3, ?4, ?5, ?6)
+    """
+
+  static let listDead = "INSERT OR REPLACE INTO dead (id) VALUES (?1)"
+  static let delistDead = "DELETE FROM dead WHERE id = ?1"
+  static let settle = "INSERT OR REPLACE INTO settled (id, redriven_as) VALUES (?1, ?2)"
+
+  static let countDuplicate = """
+    INSERT INTO duplicates (id, count) VALUES (?1, 1) ON CONFLICT (id) DO UPDATE SET count = count + 1
+    """
+
+  static let advanceTimer = "INSERT OR REPLACE INTO timers (name, rule, last) VALUES (?1, ?2, ?3)"
+  static let miss = "INSERT INTO missed (timer, instant, count, reason) VALUES (?1, ?2, ?3, ?4)"
+  static let fire = "INSERT OR REPLACE INTO firings (timer, invocation) VALUES (?1, ?2)"
+
+  static let pruneMissed = """
+    DELETE FROM missed WHERE timer = ?1 AND id <= (
+      SELECT id FROM missed WHERE timer = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)
+    """
+  static let pruneFirings = """
+    DELETE FROM firings WHERE timer = ?1 AND invocation <= (
+      SELECT invocation FROM firings WHERE timer = ?1 ORDER BY invocation DESC LIMIT 1 OFFSET ?2)
+    """
+
+  static let pause = "INSERT OR REPLACE INTO paused (subject, since) VALUES (?1, ?2)"
+  static let resume = "DELETE FROM paused WHERE subject = ?1"
+
+  // MARK: Keeping small
+
+  /// Where a step over the keys ends; NULL behind the last one.
+  static let keysStepEnd = """
+    SELECT max(invocation) FROM (
+      SELECT invocation FROM keys WHERE invocation > ?1 ORDER BY invocation LIMIT ?2)
+    """
+
+  /// The key of unfinished work stays: whoever takes it up needs its digest.
+  static let pruneKeys = """
+    DELETE FROM keys WHERE invocation > ?1 AND invocation <= ?2 AND expires <= ?3
+      AND NOT EXISTS (SELECT 1 FROM unfinished WHERE unfinished.id = keys.invocation)
+    """
+
+  /// Takes pages that only come if there is space; `probeEnd` gives them back.
+  static let probe = "INSERT INTO probe (filler) VALUES (zeroblob(65536))"
+  static let probeEnd = "DELETE FROM probe"
+
+  // MARK: Reading
+
+  static let name = "SELECT text FROM names WHERE id = ?1"
+  static let nameNumber = "SELECT id FROM names WHERE text = ?1"
+
+  /// An acceptance with its key, as `RecordRows.acceptance` reads it.
+  private static let acceptance = """
+    a.id, a.function, a.trigger, a.queue, a.source, a.type, a.event_id, a.subject, a.time,
+    a.content_type, a.schema, a.extensions, a.data, a.call, a.key, a.cause, a.redrive_of, a.hops,
+    a.created, a.due, a.attempts_max, k.high, k.low, k.body_high, k.body_low, k.expires
+    """
+
+  static let waiting = """
+    SELECT u.state, u.due, u.attempts, u.failures, \(acceptance)
+    FROM unfinished u INDEXED BY unfinished_line
+      JOIN accepted a ON a.id = u.id LEFT JOIN keys k ON k.invocation = u.id
+    WHERE u.function = ?1 AND u.state IN (1, 3) AND (u.due, u.id) > (?2, ?3)
+    ORDER BY u.due, u.id LIMIT ?4
+    """
+
+  private static let result = """
+    f.error_code, f.error_message, f.error_type, f.result_status, f.result_headers,
+    f.result_body, f.result_whole
+    """
+
+  static let replay = "SELECT f.state, f.reason, \(result) FROM finished f WHERE f.id = ?1"
+
+  static let record = """
+    SELECT \(acceptance),
+      u.state, u.due, u.attempts, u.failures, u.cpu, u.started,
+      f.state, f.reason, f.ended, f.due, f.attempts, f.failures, f.cpu_before, f.cpu, f.started,
+      f.attempt_ended, f.outcome, f.worker, f.boot, \(result),
+      d.count, s.redriven_as
+    FROM accepted a LEFT JOIN keys k ON k.invocation = a.id
+      LEFT JOIN unfinished u ON u.id = a.id LEFT JOIN finished f ON f.id = a.id
+      LEFT JOIN duplicates d ON d.id = a.id LEFT JOIN settled s ON s.id = a.id
+    WHERE a.id = ?1
+    """
+
+  static let attempts = """
+    SELECT number, boot, worker, started, ended, outcome, cpu, error_code, error_message, error_type
+    FROM attempts WHERE invocation = ?1 ORDER BY number LIMIT ?2
+    """
+
+  /// The latest lines, so that a long story still shows how it ended.
+  static let logs = """
+    SELECT attempt, time, level, message, metadata FROM logs
+    WHERE invocation = ?1 ORDER BY attempt DESC, sequence DESC LIMIT ?2
+    """
+
+  static let emitted = "SELECT id FROM accepted WHERE cause = ?1 ORDER BY id LIMIT ?2"
+
+  static let missed = """
+    SELECT instant, count, reason FROM missed WHERE timer = ?1 ORDER BY id DESC LIMIT ?2
+    """
+  static let firings = """
+    SELECT invocation FROM firings WHERE timer = ?1 ORDER BY invocation DESC LIMIT ?2
+    """
+
+  static let countUnfinished = """
+    SELECT function, state, count(*), min(due) FROM unfinished GROUP BY function, state
+    """
+  static let countDead = """
+    SELECT a.function, count(*) FROM dead d JOIN accepted a ON a.id = d.id GROUP BY a.function
+    """
+
+  /// Walks ids downwards and says of each whether it fits the filter; the reader decides how far.
+  /// The dearest questions stand last.
+  static func scan(_ source: ScanSource) -> String {
+    """
+    SELECT l.id, CASE WHEN (?3 IS NULL OR a.function = ?3) AND (?4 IS NULL OR a.queue = ?4)
+        AND (?5 IS NULL OR a.key = ?5)
+        AND (?6 = 0 OR (?6 >> coalesce(f.state, u.state)) & 1)
+        AND (?7 IS NULL OR f.reason = ?7)
+      THEN ?8 IS NULL OR instr(CAST(f.error_message AS BLOB), ?8) OR instr(a.data, ?8)
+      ELSE 0 END
+    FROM \(source.rawValue) l JOIN accepted a ON a.id = l.id
+      LEFT JOIN finished f ON f.id = l.id LEFT JOIN unfinished u ON u.id = l.id
+    WHERE l.id < ?1 AND l.id >= ?2 ORDER BY l.id DESC
+    """
+  }
+}
+
+/// Which table a listing walks: the smallest that holds everything it could show.
+enum ScanSource: String, CaseIterable {
+  case history = "accepted"
+  case unfinished
+  case dead
+}

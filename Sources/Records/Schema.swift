@@ -1,0 +1,86 @@
+// The tables, as numbered migrations that are never edited: a new one is added at the end.
+// `Docs/Schema.md` says what each column means.
+
+enum Schema {
+  /// "APUS" in the file's header, so that nobody takes another file for a store.
+  static let applicationID: Int64 = 0x4150_5553
+
+  /// The schema this program writes; larger numbers in a file are from the future.
+  static var version: Int { migrations.count }
+
+  static let migrations = [first]
+
+  /// Names are typeless columns: the number of a row in `names`, or the text itself.
+  private static let first = """
+    CREATE TABLE host (
+      boot INTEGER NOT NULL, clean INTEGER NOT NULL,
+      digest_high INTEGER NOT NULL, digest_low INTEGER NOT NULL
+    );
+
+    CREATE TABLE names (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+
+    CREATE TABLE accepted (
+      id INTEGER PRIMARY KEY,
+      function NOT NULL, trigger NOT NULL, queue,
+      source NOT NULL, type NOT NULL, event_id TEXT NOT NULL, subject TEXT, time TEXT,
+      content_type, schema, extensions TEXT, data BLOB NOT NULL,
+      call TEXT, key TEXT, cause INTEGER, redrive_of INTEGER, hops INTEGER NOT NULL,
+      created INTEGER NOT NULL, due INTEGER NOT NULL, attempts_max INTEGER NOT NULL
+    );
+    CREATE INDEX accepted_cause ON accepted (cause) WHERE cause IS NOT NULL;
+
+    CREATE TABLE keys (
+      invocation INTEGER PRIMARY KEY,
+      high INTEGER NOT NULL, low INTEGER NOT NULL, body_high INTEGER, body_low INTEGER,
+      expires INTEGER NOT NULL
+    );
+
+    CREATE TABLE unfinished (
+      id INTEGER PRIMARY KEY, function NOT NULL, due INTEGER NOT NULL, state INTEGER NOT NULL,
+      attempts INTEGER NOT NULL, failures INTEGER NOT NULL, cpu INTEGER NOT NULL,
+      started INTEGER, worker INTEGER, boot INTEGER
+    );
+    CREATE INDEX unfinished_line ON unfinished (function, due, id) WHERE state IN (1, 3);
+
+    CREATE TABLE finished (
+      id INTEGER PRIMARY KEY, state INTEGER NOT NULL, reason INTEGER, ended INTEGER NOT NULL,
+      due INTEGER, attempts INTEGER NOT NULL, failures INTEGER NOT NULL,
+      cpu_before INTEGER NOT NULL, cpu INTEGER NOT NULL,
+      started INTEGER, attempt_ended INTEGER, outcome INTEGER, worker INTEGER, boot INTEGER,
+      error_code TEXT, error_message TEXT, error_type TEXT,
+      result_status INTEGER, result_headers TEXT, result_body BLOB, result_whole INTEGER
+    );
+
+    CREATE TABLE attempts (
+      invocation INTEGER NOT NULL, number INTEGER NOT NULL, boot INTEGER, worker INTEGER,
+      started INTEGER NOT NULL, ended INTEGER NOT NULL, outcome INTEGER NOT NULL,
+      cpu INTEGER NOT NULL, error_code TEXT, error_message TEXT, error_type TEXT,
+      PRIMARY KEY (invocation, number)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE logs (
+      invocation INTEGER NOT NULL, attempt INTEGER NOT NULL, sequence INTEGER NOT NULL,
+      time INTEGER NOT NULL, level TEXT NOT NULL, message TEXT NOT NULL, metadata TEXT,
+      PRIMARY KEY (invocation, attempt, sequence)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE dead (id INTEGER PRIMARY KEY);
+    CREATE TABLE settled (id INTEGER PRIMARY KEY, redriven_as INTEGER);
+    CREATE TABLE duplicates (id INTEGER PRIMARY KEY, count INTEGER NOT NULL);
+
+    CREATE TABLE timers (
+      name TEXT PRIMARY KEY, rule TEXT NOT NULL, last INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE missed (
+      id INTEGER PRIMARY KEY, timer TEXT NOT NULL, instant INTEGER NOT NULL,
+      count INTEGER NOT NULL, reason TEXT NOT NULL
+    );
+    CREATE INDEX missed_timer ON missed (timer, id);
+    CREATE TABLE firings (
+      timer TEXT NOT NULL, invocation INTEGER NOT NULL, PRIMARY KEY (timer, invocation)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE paused (subject TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
+    CREATE TABLE probe (filler BLOB);
+    """
+}

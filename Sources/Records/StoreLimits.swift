@@ -1,0 +1,98 @@
+// Every bound of this room in one place, and the few things a test injects.
+package import Invocations
+
+import Glibc
+
+package enum StoreLimits {
+  /// More in one commit would make the others wait longer for theirs.
+  package static let changesPerCommitMax = 1_024
+  package static let bytesPerCommitMax = 16 << 20
+  /// How long a start may stay unwritten while nothing else is committed.
+  static let startLingerNanoseconds: UInt64 = 10_000_000
+
+  static let stallPauseFirst: UInt64 = 50_000_000
+  static let stallPauseMax: UInt64 = 1_000_000_000
+  /// Log lines kept in memory while nothing can be written; later ones are dropped.
+  package static let stalledLogsMax = 10_000
+  static let refusedIDsMax = 50_000
+
+  /// One log line on disk, its metadata included.
+  package static let logLineBytesMax = 64 << 10
+  static let logMetadataBytesMax = 16 << 10
+
+  /// Words that clients choose stop earlier, so that manifests always find room.
+  static let clientNamesMax = 90_000
+  static let namesMax = 100_000
+  static let nameBytesMax = 256
+
+  /// Kept for each timer, and a few times `timerPruneEvery` more until the next pruning.
+  package static let timerHistoryMax = 1_000
+  static let timerPruneEvery = 64
+
+  /// Pages of the write-ahead log at which it is copied into the file: when idle, under load, and
+  /// at whatever cost (64 MiB).
+  static let checkpointIdlePages = 1_000
+  static let checkpointLoadedPages = 4_000
+  static let checkpointForcedPages = 16_384
+
+  static let keysPerPruning = 4_000
+
+  /// Requests of operators that wait for a reader.
+  package static let inspectionsMax = 256
+  static let inspectionThreads = 2
+  /// Requests of the dispatcher that wait for its reader.
+  package static let lineRequestsMax = 10_000
+  /// A page ends early rather than hold more than this.
+  static let pageBytesMax = 16 << 20
+  /// History looked at for one page of a listing; then it ends with `next` set.
+  package static let scannedRowsMax = 50_000
+  static let scanNanosecondsMax: UInt64 = 250_000_000
+  package static let shownLogsMax = 10_000
+  package static let shownEmittedMax = 1_000
+}
+
+/// How much a commit promises once it is reported.
+package enum Durability: String, Sendable, CaseIterable {
+  /// Outlives a power loss: every commit is synced.
+  case disk
+  /// Outlives any death of the process, not of the machine.
+  case os
+  /// As `os`, and checkpoints are not synced either: for tests and caches.
+  case memory
+
+  var synchronous: String {
+    switch self {
+    case .disk: "FULL"
+    case .os: "NORMAL"
+    case .memory: "OFF"
+    }
+  }
+}
+
+package struct RecordTuning: Sendable {
+  package var now: @Sendable () -> WallTime
+  /// The file's largest size in pages, asked before each commit; nil leaves it to the disk.
+  package var pagesMax: (@Sendable () -> Int)?
+
+  package init(
+    now: @escaping @Sendable () -> WallTime = MonotonicTime.wall,
+    pagesMax: (@Sendable () -> Int)? = nil
+  ) {
+    self.now = now
+    self.pagesMax = pagesMax
+  }
+}
+
+package enum MonotonicTime {
+  package static var now: UInt64 { nanoseconds(of: CLOCK_MONOTONIC) }
+
+  @Sendable package static func wall() -> WallTime {
+    WallTime(milliseconds: Int64(nanoseconds(of: CLOCK_REALTIME) / 1_000_000))
+  }
+
+  private static func nanoseconds(of clock: clockid_t) -> UInt64 {
+    var time = timespec()
+    clock_gettime(clock, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}

@@ -1,0 +1,113 @@
+// The writer's housekeeping between commits: the write-ahead log is copied into the file when
+// nothing else waits, and expired keys go in small steps. Pruning of finished work belongs here.
+import GRDBSQLite
+import Invocations
+
+final class Upkeep {
+  private let connection: Connection
+  private let now: @Sendable () -> WallTime
+  private let keysStepEnd: Statement
+  private let pruneKeys: Statement
+  /// Pages in the write-ahead log, as SQLite's hook last said.
+  private let walPages: UnsafeMutablePointer<Int32>
+  private var walPagesCopied: Int32 = 0
+  private var keysSeen: Int64 = 0
+  /// When the next step is due, by the monotonic clock.
+  private(set) var due: UInt64?
+
+  init(
+    on connection: Connection, now: @escaping @Sendable () -> WallTime
+  ) throws(SQLiteFailure) {
+    self.connection = connection
+    self.now = now
+    keysStepEnd = try connection.statement(SQL.keysStepEnd)
+    pruneKeys = try connection.statement(SQL.pruneKeys)
+    walPages = .allocate(capacity: 1)
+    walPages.initialize(to: 0)
+    due = MonotonicTime.now
+    sqlite3_wal_hook(
+      connection.raw,
+      { context, _, _, pages in
+        context?.assumingMemoryBound(to: Int32.self).pointee = pages
+        return SQLITE_OK
+      }, walPages)
+  }
+
+  deinit {
+    sqlite3_wal_hook(connection.raw, nil, nil)
+    walPages.deallocate()
+  }
+
+  /// After each commit, when it has been reported: the log must not grow without end while the
+  /// writer is never idle.
+  func committed() {
+    guard growth > StoreLimits.checkpointLoadedPages else { return }
+    connection.use {
+      let isForced = Int(walPages.pointee) > StoreLimits.checkpointForcedPages
+      checkpoint(isForced ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE)
+    }
+  }
+
+  /// Between commits; `isIdle` when nothing waits to be written.
+  func rest(isIdle: Bool) {
+    if isIdle, growth > StoreLimits.checkpointIdlePages {
+      connection.use { checkpoint(SQLITE_CHECKPOINT_PASSIVE) }
+    }
+    guard let due, due <= MonotonicTime.now else { return }
+    self.due = MonotonicTime.now + connection.use { pruneKeysStep() }
+  }
+
+  /// Pages since the last checkpoint. The log starts over, and its count with it, once it has been
+  /// copied whole and no reader needs it.
+  private var growth: Int {
+    Int(walPages.pointee < walPagesCopied ? walPages.pointee : walPages.pointee - walPagesCopied)
+  }
+
+  /// Marks the end and leaves one file with everything in it.
+  func leave(isClean: Bool) {
+    // On a full disk the mark is not written, and the next start says that this was no clean end.
+    if isClean { try? connection.execute("UPDATE host SET clean = 1") }
+    checkpoint(SQLITE_CHECKPOINT_TRUNCATE)
+  }
+
+  /// A checkpoint that fails leaves the log as it is; the next commit meets the same disk and says
+  /// what is wrong with it. Only the forced one waits for readers, and not for long.
+  private func checkpoint(_ mode: Int32) {
+    sqlite3_busy_timeout(connection.raw, 100)
+    sqlite3_wal_checkpoint_v2(connection.raw, "main", mode, nil, nil)
+    sqlite3_busy_timeout(connection.raw, 1_000)
+    walPagesCopied = walPages.pointee
+  }
+
+  // MARK: Keys
+
+  private static let second: UInt64 = 1_000_000_000
+
+  /// One step over the keys in the order of their invocations; returns the pause to the next. A
+  /// failure is met again by the next commit, which reports it.
+  private func pruneKeysStep() -> UInt64 {
+    guard let end = try? stepEnd() else {
+      keysSeen = 0
+      return 60 * Self.second
+    }
+    let deleted = (try? prune(upTo: end)) ?? 0
+    keysSeen = end
+    return deleted > StoreLimits.keysPerPruning / 2 ? Self.second / 50 : Self.second
+  }
+
+  private func stepEnd() throws(SQLiteFailure) -> Int64? {
+    keysStepEnd.begin()
+    keysStepEnd.add(keysSeen)
+    keysStepEnd.add(StoreLimits.keysPerPruning)
+    defer { keysStepEnd.reset() }
+    return try keysStepEnd.next() ? keysStepEnd.optionalInteger() : nil
+  }
+
+  private func prune(upTo end: Int64) throws(SQLiteFailure) -> Int {
+    pruneKeys.begin()
+    pruneKeys.add(keysSeen)
+    pruneKeys.add(end)
+    pruneKeys.add(now().milliseconds)
+    return try pruneKeys.run()
+  }
+}

@@ -1,0 +1,191 @@
+// The thread that owns the one write connection: gather what came while the last commit was on its
+// way, commit it, say how far the disk is. It never waits for more when it has something.
+import GRDBSQLite
+import Invocations
+
+final class Writer {
+  private let connection: Connection
+  private let tables: RecordTables
+  private let mailbox: Mailbox
+  private let tuning: RecordTuning
+  private let deliver: @Sendable (RecordNews) -> Void
+  private let upkeep: Upkeep
+
+  /// Taken from the mailbox and not on disk, oldest first.
+  private var waiting: [ChangeGroup] = []
+  /// The number of the last change taken.
+  private var lastTaken: UInt64 = 0
+  /// Starts of committed attempts that nothing has ended: written with the next commit, or when
+  /// `startsDue` comes first.
+  private var starts: [Int64: AttemptStart] = [:]
+  private var startsDue: UInt64?
+  private var stall: Stall?
+  private var pagesMax: Int?
+
+  private struct Stall {
+    var refusal = Refusal()
+    var reason: String
+    var pause = StoreLimits.stallPauseFirst
+    var retryAt: UInt64
+  }
+
+  init(
+    connection: Connection, mailbox: Mailbox, tuning: RecordTuning,
+    deliver: @escaping @Sendable (RecordNews) -> Void
+  ) throws(SQLiteFailure) {
+    self.connection = connection
+    self.mailbox = mailbox
+    self.tuning = tuning
+    self.deliver = deliver
+    tables = try RecordTables(on: connection)
+    upkeep = try Upkeep(on: connection, now: tuning.now)
+  }
+
+  /// Returns when the mailbox is closed and all is on disk, or cannot be; then it says how many
+  /// changes were lost.
+  func run() -> Int {
+    while true {
+      let isIdle = waiting.isEmpty || stall != nil
+      let (groups, isClosing) = mailbox.take(until: isIdle ? deadline : 0)
+      take(groups)
+      if isClosing { return finish() }
+      if isDue { commitNext() }
+      if waiting.isEmpty, stall == nil { upkeep.rest(isIdle: mailbox.backlog == 0) }
+    }
+  }
+
+  private var deadline: UInt64? {
+    if let stall { return stall.retryAt }
+    return [startsDue, upkeep.due].compactMap(\.self).min()
+  }
+
+  private var isDue: Bool {
+    if let stall { return stall.retryAt <= MonotonicTime.now }
+    return !waiting.isEmpty || startsDue.map { $0 <= MonotonicTime.now } ?? false
+  }
+
+  private func take(_ groups: [ChangeGroup]) {
+    guard let last = groups.last else { return }
+    lastTaken = last.last
+    if stall == nil { waiting += groups } else { refuse(groups) }
+  }
+
+  // MARK: Committing
+
+  private func commitNext() {
+    let count = nextCount()
+    var batch = Batch(waiting.prefix(count))
+    do throws(SQLiteFailure) {
+      try commit(&batch)
+    } catch {
+      return failed(error)
+    }
+    waiting.removeFirst(count)
+    mailbox.settle(batch.changeCount)
+    if let durable = waiting.first.map({ $0.last - UInt64($0.changes.count) }) {
+      deliver(.durable(upTo: durable))
+    } else if count > 0 || stall != nil {
+      deliver(.durable(upTo: lastTaken))
+    }
+    if stall != nil { deliver(.healed) }
+    stall = nil
+    upkeep.committed()
+  }
+
+  /// As many groups as one commit takes; a group that is larger goes alone.
+  private func nextCount() -> Int {
+    var changes = 0
+    var bytes = 0
+    for (count, group) in waiting.enumerated() {
+      changes += group.changes.count
+      bytes += group.changes.reduce(0) { $0 + $1.bytes }
+      let isFull =
+        changes > StoreLimits.changesPerCommitMax || bytes > StoreLimits.bytesPerCommitMax
+      if isFull, count > 0 { return count }
+    }
+    return waiting.count
+  }
+
+  private func commit(_ batch: inout Batch) throws(SQLiteFailure) {
+    if stall == nil, batch.isOnlyStarts, batch.changeCount > 0 { return postpone(&batch) }
+    do throws(SQLiteFailure) {
+      try connection.use { () throws(SQLiteFailure) in
+        try applyPagesMax()
+        if stall != nil { try probe() }
+        try connection.transaction { () throws(SQLiteFailure) in
+          try batch.write(to: tables, starts: starts)
+        }
+      }
+    } catch {
+      tables.names.rolledBack()
+      throw error
+    }
+    tables.names.committed()
+    starts = batch.running
+    startsDue =
+      starts.isEmpty ? nil : MonotonicTime.now + StoreLimits.startLingerNanoseconds
+  }
+
+  private func postpone(_ batch: inout Batch) {
+    batch.noteStarts()
+    starts.merge(batch.running) { _, latest in latest }
+    startsDue = startsDue ?? MonotonicTime.now + StoreLimits.startLingerNanoseconds
+  }
+
+  /// A stalled store is healed when there is space for more than what happens to be waiting.
+  private func probe() throws(SQLiteFailure) {
+    try connection.execute(SQL.probe)
+    try connection.execute(SQL.probeEnd)
+  }
+
+  private func applyPagesMax() throws(SQLiteFailure) {
+    guard let limit = tuning.pagesMax?(), limit != pagesMax else { return }
+    try connection.execute("PRAGMA max_page_count = \(limit)")
+    pagesMax = limit
+  }
+
+  // MARK: Failing
+
+  private func failed(_ failure: SQLiteFailure) {
+    // An id or an attempt that was written twice is an error of this program; to go on would write
+    // a false record, and to wait would wait forever.
+    precondition(
+      failure.primaryCode != SQLITE_CONSTRAINT, "a change contradicts the record: \(failure.message)")
+    let now = MonotonicTime.now
+    if var stall {
+      stall.pause = min(stall.pause * 2, StoreLimits.stallPauseMax)
+      stall.retryAt = now + stall.pause
+      self.stall = stall
+      return
+    }
+    let reason = failure.fault(at: connection.path).description
+    stall = Stall(reason: reason, retryAt: now + StoreLimits.stallPauseFirst)
+    let groups = waiting
+    waiting = []
+    refuse(groups, saysSoAnyway: true)
+  }
+
+  private func refuse(_ groups: [ChangeGroup], saysSoAnyway: Bool = false) {
+    guard var stall else { return }
+    let outcome = stall.refusal.sift(groups)
+    self.stall = stall
+    waiting += outcome.kept
+    mailbox.settle(outcome.droppedChanges)
+    if saysSoAnyway || !outcome.refused.isEmpty {
+      deliver(.stalled(reason: stall.reason, refused: outcome.refused))
+    }
+  }
+
+  // MARK: Ending
+
+  private func finish() -> Int {
+    repeat {
+      let before = waiting.count
+      commitNext()
+      if stall != nil, waiting.count == before { break }
+    } while !waiting.isEmpty || !starts.isEmpty
+    let lost = waiting.reduce(0) { $0 + $1.changes.count }
+    connection.use { upkeep.leave(isClean: stall == nil) }
+    return lost
+  }
+}

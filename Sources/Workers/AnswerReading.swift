@@ -1,0 +1,127 @@
+// The worker's words in the words of the house, and the other way round. Only translation: who may
+// say what, and when, is the matter of `WorkerProcess`.
+import Invocations
+import WorkerProtocol
+
+extension AttemptAnswer {
+  init(result payload: UnsafeRawBufferPointer) throws(FrameFault) {
+    let result = try AttemptResult(reading: payload)
+    self = .succeeded(
+      HandlerValue(result.value), emitted: result.emitted.map(EmittedEvent.init),
+      cpuMicroseconds: Int64(clamping: result.cpuMicroseconds))
+  }
+
+  init(failure payload: UnsafeRawBufferPointer) throws(FrameFault) {
+    let failure = try AttemptFailure(reading: payload)
+    let cpuMicroseconds = Int64(clamping: failure.cpuMicroseconds)
+    let kind: Failure.Kind
+    switch failure.kind {
+    case .thrown: kind = .thrown
+    case .rejected: kind = .rejected
+    case .undecodable: kind = .undecodable
+    case .missingHandler: kind = .missingHandler
+    case .cancelled:
+      self = .cancelled(cpuMicroseconds: cpuMicroseconds)
+      return
+    }
+    let error = ErrorRecord(
+      code: kind.rawValue, message: cut(failure.message, to: ErrorRecord.messageBytesMax),
+      type: cut(failure.type, to: ErrorRecord.messageBytesMax))
+    let retryAfter = failure.retryAfterMilliseconds.map { Duration.milliseconds(max(0, $0)) }
+    self = .failed(
+      Failure(kind: kind, error: error, retryAfter: retryAfter), cpuMicroseconds: cpuMicroseconds)
+  }
+}
+
+extension HandlerValue {
+  fileprivate init(_ value: AttemptResult.Value) {
+    switch value {
+    case .nothing: self = .nothing
+    case .json(let bytes): self = .json(bytes)
+    case .response(let head, let body):
+      self = .response(status: Int(head.status), headers: fields(head.headers), body: body)
+    case .streamed: self = .streamed
+    }
+  }
+}
+
+extension EmittedEvent {
+  fileprivate init(_ emitted: AttemptResult.Emitted) {
+    self.init(
+      queue: emitted.queue, type: emitted.type, subject: emitted.subject, id: emitted.id,
+      delay: .milliseconds(max(0, emitted.delayMilliseconds)), contentType: emitted.contentType,
+      data: emitted.data)
+  }
+}
+
+func fields(_ pairs: [NameValue]) -> [HTTPCall.Field] {
+  pairs.map { HTTPCall.Field(name: $0.name, value: $0.value) }
+}
+
+extension LogEntry.Level {
+  var word: String {
+    switch self {
+    case .trace: "trace"
+    case .debug: "debug"
+    case .info: "info"
+    case .notice: "notice"
+    case .warning: "warning"
+    case .error: "error"
+    case .critical: "critical"
+    }
+  }
+}
+
+/// At most `bytesMax`, and whole characters.
+func cut(_ text: String, to bytesMax: Int) -> String {
+  guard text.utf8.count > bytesMax else { return text }
+  let mark = " … (cut)"
+  var end = text.utf8.index(text.startIndex, offsetBy: bytesMax - mark.utf8.count)
+  while String.Index(end, within: text) == nil { end = text.utf8.index(before: end) }
+  return text[..<end] + mark
+}
+
+extension WorkerRoster {
+  init(_ hello: Hello) {
+    self.init(
+      handlers: hello.handlers.map {
+        Handler(
+          name: $0.name, kind: $0.kind == .http ? .http : .event, input: $0.input,
+          output: $0.output)
+      }, buildID: hello.buildID)
+  }
+}
+
+extension Start {
+  init(_ assignment: Assignment, remainingNanoseconds: UInt64) {
+    let acceptance = assignment.acceptance
+    self.init(
+      function: assignment.function.name, handler: assignment.function.handler,
+      attemptsMax: UInt16(clamping: assignment.attemptsMax),
+      failures: UInt16(clamping: assignment.failures), remainingNanoseconds: remainingNanoseconds,
+      idempotencyKey: acceptance.key?.text ?? acceptance.id.description,
+      cause: acceptance.cause?.rawValue,
+      event: EventFields(acceptance), call: acceptance.call.map(Call.init))
+  }
+}
+
+extension Start.EventFields {
+  fileprivate init(_ acceptance: Acceptance) {
+    let event = acceptance.event
+    self.init(
+      id: event.id, source: event.source, type: event.type, subject: event.subject,
+      time: event.time ?? rfc3339(acceptance.createdAt), dataContentType: event.dataContentType,
+      dataSchema: event.dataSchema,
+      extensions: event.extensions.map { NameValue(name: $0.name, value: $0.value.text) },
+      data: event.data)
+  }
+}
+
+extension Start.Call {
+  fileprivate init(_ call: HTTPCall) {
+    self.init(
+      method: call.method, path: call.path, query: call.query,
+      parameters: call.parameters.map { NameValue(name: $0.name, value: $0.value) },
+      headers: call.headers.map { NameValue(name: $0.name, value: $0.value) })
+  }
+}

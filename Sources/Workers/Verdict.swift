@@ -1,0 +1,76 @@
+// Who brought a worker down, from what is known when it is gone. Pure.
+import EventLoop
+import Invocations
+
+import Glibc
+
+/// The host's own reasons to end a worker.
+enum HostEnding: Equatable {
+  /// Attempts ignored their cancellation.
+  case overdue(Set<AttemptName>)
+  case silent
+  case drainTimeout
+  case saidNoHello
+  /// Its release was given up, or the host stops.
+  case dismissed
+  /// It sent what it must not.
+  ///
+  /// Which handler wrote that is unknown, as with a crash.
+  case broken(String)
+}
+
+struct Verdict: Equatable {
+  var culprits: [AttemptName] = []
+  var others: [AttemptName] = []
+  /// Of the others, those to be run alone.
+  var suspects: [AttemptName] = []
+  var wasKilledByHost = false
+
+  /// `crashed` are the attempts that the worker's signal handler named.
+  init(inFlight: some Sequence<AttemptName>, crashed: Set<AttemptName>, ending: HostEnding?) {
+    let inFlight = inFlight.sorted { ($0.id, $0.attempt) < ($1.id, $1.attempt) }
+    func blame(_ isCulprit: (AttemptName) -> Bool) {
+      culprits = inFlight.filter(isCulprit)
+      others = inFlight.filter { !isCulprit($0) }
+    }
+    switch ending {
+    case _ where inFlight.contains(where: crashed.contains):
+      blame(crashed.contains)
+    case .overdue(let names):
+      wasKilledByHost = true
+      blame(names.contains)
+    case .silent, .drainTimeout, .saidNoHello, .dismissed:
+      others = inFlight
+    case .broken, nil:
+      blame { _ in inFlight.count == 1 }
+      suspects = others
+    }
+  }
+}
+
+/// Such as `signal 4 (SIGILL)` or `exit status 1`.
+func describe(_ exit: ChildExit, _ ending: HostEnding?) -> String {
+  let how =
+    switch exit {
+    case .status(let status): "exit status \(status)"
+    case .signal(let number): "signal \(number)" + (signalNames[number].map { " (\($0))" } ?? "")
+    }
+  let reason =
+    switch ending {
+    case .overdue: ": killed, as a handler ignored its deadline"
+    case .silent: ": killed, as it did not answer pings"
+    case .drainTimeout: ": killed, as it did not finish in time"
+    case .saidNoHello: ": killed, as it did not say hello"
+    case .dismissed: ": killed, as it was not needed any more"
+    case .broken(let words): ": killed, as it sent \(words)"
+    case nil: ""
+    }
+  return how + reason
+}
+
+private let signalNames: [Int32: String] = [
+  SIGHUP: "SIGHUP", SIGINT: "SIGINT", SIGQUIT: "SIGQUIT", SIGILL: "SIGILL", SIGTRAP: "SIGTRAP",
+  SIGABRT: "SIGABRT", SIGBUS: "SIGBUS", SIGFPE: "SIGFPE", SIGKILL: "SIGKILL", SIGSEGV: "SIGSEGV",
+  SIGPIPE: "SIGPIPE", SIGALRM: "SIGALRM", SIGTERM: "SIGTERM", SIGXCPU: "SIGXCPU",
+  SIGXFSZ: "SIGXFSZ", SIGSYS: "SIGSYS",
+]

@@ -1,0 +1,250 @@
+// The processes that run the same functions in the same environment: how many there are, which one
+// takes the next attempt, when a dead one is replaced. Suspects wait here for their turn to run alone.
+import EventLoop
+import Invocations
+
+@LoopActor
+final class WorkerGroup {
+  enum Stage { case launching, serving, retired }
+
+  private struct Waiting {
+    let assignment: Assignment
+    let since: UInt64
+  }
+
+  let pool: ProcessWorkerPool
+  let release: WorkerRelease
+  let functions: [String]
+  let environment: [String: String]
+  private(set) var stage = Stage.launching
+  /// Starting and ready.
+  private(set) var members: [WorkerProcess] = []
+  /// Runs suspects, one at a time.
+  ///
+  /// There while suspects wait or run, and not otherwise.
+  private(set) var isolation: WorkerProcess?
+  /// Suspects in the order of their starts; each invocation once, so never more than `suspectsMax`.
+  private var waiting: [Waiting] = []
+  private var pause = RestartPause()
+  private var isolationPause = RestartPause()
+  private var isReportedUnhealthy = false
+  /// Somebody asked for room when there was none.
+  private var lacksRoom = false
+
+  init(_ plan: GroupPlan, of release: WorkerRelease, in pool: ProcessWorkerPool) {
+    self.pool = pool
+    self.release = release
+    functions = plan.functions
+    environment = plan.environment
+  }
+
+  // MARK: stages
+
+  func open() throws(WorkerFault) {
+    for _ in 0..<pool.settings.workersPerGroup {
+      do {
+        members.append(try pool.spawn(.member, in: self))
+      } catch {
+        throw .cannotStart(executable: release.executable, reason: "\(error)")
+      }
+    }
+  }
+
+  var isReady: Bool { members.allSatisfy { $0.phase == .ready } }
+  var roster: WorkerRoster? { members.first?.roster }
+
+  func serve() { stage = .serving }
+
+  /// No more attempts.
+  ///
+  /// Suspects that still wait are given back: the next release runs them.
+  func retire(until deadline: UInt64) {
+    stage = .retired
+    for entry in waiting { giveBack(entry.assignment.name) }
+    waiting = []
+    let leaving = members + [isolation].compactMap(\.self)
+    members = []
+    isolation = nil
+    for worker in leaving { worker.drain(until: deadline) }
+  }
+
+  // MARK: attempts
+
+  /// Remembers a no, so that the pool tells when it has become a yes.
+  func askForRoom() -> Bool {
+    if members.contains(where: \.hasRoom) { return true }
+    lacksRoom = true
+    return false
+  }
+
+  func start(_ assignment: Assignment) -> Int32 {
+    let free = members.filter(\.hasRoom).min { $0.inFlight.count < $1.inFlight.count }
+    guard let free else { preconditionFailure("start() without asking hasRoom(for:) before") }
+    send(assignment, to: free, remainingNanoseconds: assignment.remainingNanoseconds)
+    return free.pid
+  }
+
+  /// Returns 0 where the process that will run it is not there yet.
+  func isolate(_ assignment: Assignment) -> Int32 {
+    waiting.append(Waiting(assignment: assignment, since: pool.now))
+    advanceIsolation()
+    return isolation?.pid ?? 0
+  }
+
+  /// A cancelled suspect that still waits is given back: it had no chance to run.
+  ///
+  /// True if it waited.
+  func withdraw(_ name: AttemptName) -> Bool {
+    guard let place = waiting.firstIndex(where: { $0.assignment.name == name }) else {
+      return false
+    }
+    waiting.remove(at: place)
+    giveBack(name)
+    return true
+  }
+
+  private func giveBack(_ name: AttemptName) {
+    let lost = LostWorker(
+      pid: isolation?.pid ?? 0, how: "it waited to run alone", culprits: [], others: [name],
+      wasKilledByHost: false)
+    pool.post(.lost(lost))
+  }
+
+  private func send(
+    _ assignment: Assignment, to worker: WorkerProcess, remainingNanoseconds: UInt64
+  ) {
+    guard !worker.start(assignment, remainingNanoseconds: remainingNanoseconds) else { return }
+    let error = ErrorRecord(
+      code: "payload-too-large",
+      message: "the event and its call do not fit a worker's frame of 16 MiB")
+    pool.post(
+      .answered(
+        assignment.name,
+        .failed(Failure(kind: .undecodable, error: error), cpuMicroseconds: 0)))
+  }
+
+  private func advanceIsolation() {
+    guard stage == .serving else { return }
+    guard let worker = isolation else { return fill() }
+    guard worker.phase == .ready, worker.inFlight.isEmpty else { return }
+    while worker.inFlight.isEmpty, !waiting.isEmpty {
+      let next = waiting.removeFirst()
+      let waited = pool.now - next.since
+      let remaining = next.assignment.remainingNanoseconds
+      send(
+        next.assignment, to: worker,
+        remainingNanoseconds: remaining > waited ? remaining - waited : 0)
+    }
+    if worker.inFlight.isEmpty { dismissIsolation(worker) }
+  }
+
+  private func dismissIsolation(_ worker: WorkerProcess) {
+    isolation = nil
+    worker.drain(until: pool.now + pool.settings.drainTimeout.nanoseconds)
+    pool.rearm()
+  }
+
+  // MARK: what workers report
+
+  /// An attempt ended, or bytes left.
+  func freed(_ worker: WorkerProcess) {
+    if worker.role == .isolation {
+      if worker === isolation { advanceIsolation() }
+    } else if lacksRoom && worker.hasRoom {
+      lacksRoom = false
+      pool.planRoomNews()
+    }
+  }
+
+  func becameReady(_ worker: WorkerProcess) {
+    pool.rearm()
+    guard worker.role == .member else {
+      isolationPause.started()
+      return advanceIsolation()
+    }
+    pause.started()
+    if isReportedUnhealthy {
+      isReportedUnhealthy = false
+      pool.news(.healthy(functions: functions))
+    }
+    switch stage {
+    case .launching: pool.advanceLaunch()
+    case .serving: pool.planRoomNews()
+    case .retired: break
+    }
+  }
+
+  /// It was ready and takes no more: a crash, a kill, an exit of its own.
+  func left(_ worker: WorkerProcess) {
+    guard stage == .serving else { return }
+    remove(worker)
+    // A kill for a deadline is the handler's doing, and no sign that workers cannot live.
+    if case .overdue = worker.ending { return fill() }
+    if worker.role == .member {
+      pause.crashed(at: pool.now)
+    } else {
+      isolationPause.crashed(at: pool.now)
+    }
+    fill()
+  }
+
+  /// All that it said has been read.
+  func ended(_ worker: WorkerProcess, how: String) {
+    guard !worker.wasReady, stage == .serving else { return }
+    remove(worker)
+    startFailed(worker.role, reason: "\(pool.fault(of: worker, how))")
+  }
+
+  private func remove(_ worker: WorkerProcess) {
+    members.removeAll { $0 === worker }
+    if worker === isolation { isolation = nil }
+  }
+
+  // MARK: replacements
+
+  /// When `fill` has something to do; nil if nothing is missing.
+  var fillDue: UInt64? {
+    guard stage == .serving else { return nil }
+    let member = members.count < pool.settings.workersPerGroup ? pause.due : UInt64.max
+    let alone = isolation == nil && !waiting.isEmpty ? isolationPause.due : UInt64.max
+    let due = min(member, alone)
+    return due == .max ? nil : due
+  }
+
+  /// Starts what is missing and may start now; the pool's timer calls again for the rest.
+  func fill() {
+    guard stage == .serving else { return }
+    let now = pool.now
+    while members.count < pool.settings.workersPerGroup, pause.due <= now {
+      guard let worker = replace(.member) else { break }
+      members.append(worker)
+    }
+    if isolation == nil, !waiting.isEmpty, isolationPause.due <= now {
+      isolation = replace(.isolation)
+    }
+    pool.rearm()
+  }
+
+  private func replace(_ role: WorkerProcess.Role) -> WorkerProcess? {
+    do {
+      return try pool.spawn(role, in: self)
+    } catch {
+      let fault = WorkerFault.cannotStart(executable: release.executable, reason: "\(error)")
+      startFailed(role, reason: "\(fault)")
+      return nil
+    }
+  }
+
+  private func startFailed(_ role: WorkerProcess.Role, reason: String) {
+    if role == .isolation {
+      isolationPause.startFailed(at: pool.now)
+    } else {
+      pause.startFailed(at: pool.now)
+      if !isReportedUnhealthy && !members.contains(where: { $0.phase == .ready }) {
+        isReportedUnhealthy = true
+        pool.post(.unhealthy(functions: functions, reason: reason))
+      }
+    }
+    pool.rearm()
+  }
+}
