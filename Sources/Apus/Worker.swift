@@ -1,0 +1,212 @@
+// The worker's side of the conversation with the host: one thread reads frames and answers what can
+// be answered at once, so that a blocked handler delays neither `ping` nor `cancel`. Attempts run
+// elsewhere.
+import Glibc
+import WorkerProtocol
+
+/// Why a worker ends.
+package enum WorkerEnd: Sendable, Equatable {
+  /// The host closed its end or died: whatever runs is no longer wanted.
+  case hostGone
+  /// All that was asked has been answered and sent.
+  case drained
+  /// The host sent something that is no frame of this protocol.
+  case fault(String)
+}
+
+package final class Worker: Sendable {
+  /// The host has limits of its own, far below; this one keeps a mistake there from using all memory.
+  package static let attemptsMax = 65_536
+
+  private struct State: Sendable {
+    var running: [AttemptKey: Attempt] = [:]
+    var isDraining = false
+  }
+
+  private let handlers: [String: RegisteredHandler]
+  private let buildID: String
+  private let channel: WorkerChannel
+  private let wakeUp: WakeUp
+  private let state = Locked(State())
+  private let ended: @Sendable (WorkerEnd) -> Void
+
+  /// `ended` may be called more than once, from any thread; the first call counts.
+  package convenience init(
+    functions: [any Function], descriptor: Int32, ended: @escaping @Sendable (WorkerEnd) -> Void
+  ) throws {
+    self.init(
+      handlers: try RegisteredHandler.table(of: functions), buildID: "", descriptor: descriptor,
+      sharesWithCrashHandler: false, ended: ended)
+  }
+
+  init(
+    handlers: [String: RegisteredHandler], buildID: String, descriptor: Int32,
+    sharesWithCrashHandler: Bool, ended: @escaping @Sendable (WorkerEnd) -> Void
+  ) {
+    let wakeUp = WakeUp()
+    self.handlers = handlers
+    self.buildID = buildID
+    self.wakeUp = wakeUp
+    self.ended = ended
+    channel = WorkerChannel(
+      descriptor: descriptor, sharesWithCrashHandler: sharesWithCrashHandler,
+      wakeReader: { wakeUp.signal() }, broken: { ended(.hostGone) })
+  }
+
+  /// Says hello and starts the reading thread, which ends when the socket does.
+  package func start() {
+    let hello = Hello(
+      buildID: buildID,
+      handlers: handlers.values.map(\.description).sorted { $0.name < $1.name })
+    var writer = FrameWriter()
+    writer.append(.hello) { hello.write(to: &$0) }
+    channel.post(writer.take())
+    startThread { self.readUntilEnd() }
+  }
+
+  private func readUntilEnd() {
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    defer { buffer.deallocate() }
+    var reader = FrameReader()
+    do {
+      while let bytes = receive(into: buffer) {
+        try reader.read(bytes) { try take($0, $1) }
+      }
+      ended(.hostGone)
+    } catch {
+      ended(.fault("\(error)"))
+    }
+  }
+
+  /// The next bytes, or nil at the end of the stream.
+  private func receive(into buffer: UnsafeMutableRawBufferPointer) -> UnsafeRawBufferPointer? {
+    while true {
+      let count = recv(
+        channel.descriptor, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+      if count > 0 { return UnsafeRawBufferPointer(rebasing: buffer[..<count]) }
+      guard count < 0, errno == EAGAIN || errno == EINTR else { return nil }
+      waitForSocket()
+    }
+  }
+
+  /// Until there is something to read, or room for what the socket did not take before.
+  private func waitForSocket() {
+    let writes = channel.isBlocked
+    var polled = [
+      pollfd(
+        fd: channel.descriptor, events: Int16(POLLIN) | (writes ? Int16(POLLOUT) : 0), revents: 0),
+      pollfd(fd: wakeUp.readEnd, events: Int16(POLLIN), revents: 0),
+    ]
+    // An error of poll (a signal) shows again in the next turn.
+    _ = poll(&polled, 2, -1)
+    if polled[1].revents != 0 { wakeUp.clear() }
+    if polled[0].revents & Int16(POLLOUT) != 0 { channel.continueBlockedFlush() }
+  }
+
+  private func take(_ head: FrameHead, _ payload: UnsafeRawBufferPointer) throws {
+    let key = AttemptKey(invocation: head.invocation, number: head.attempt)
+    switch head.kind {
+    case .start: begin(try Start(reading: payload), key)
+    case .cancel: attempt(key)?.cancel()
+    case .pause: attempt(key)?.pause()
+    case .resume: attempt(key)?.resume()
+    case .ping: post(.health, key) { _ in }
+    case .drain: drain()
+    case .hello, .result, .failure, .log, .health, .crashed, .responseHead, .responseBody:
+      throw FrameFault.unknownKind(head.kind.rawValue)
+    }
+  }
+
+  private func attempt(_ key: AttemptKey) -> Attempt? { state.withLock { $0.running[key] } }
+
+  private func begin(_ start: Start, _ key: AttemptKey) {
+    guard let handler = handlers[start.handler] else { return refuse(start, key) }
+    let attempt = Attempt(key: key, start: start, channel: channel)
+    let (isNew, isFull) = state.withLock { state in
+      // What comes after `drain` the host hands to another worker, and a repeated frame is no work.
+      guard !state.isDraining, state.running[key] == nil else { return (false, false) }
+      guard state.running.count < Self.attemptsMax else { return (false, true) }
+      state.running[key] = attempt
+      return (true, false)
+    }
+    if isNew { attempt.begin(with: handler) { self.forget(key) } }
+    if isFull {
+      fail(key, .thrown, "WorkerFull", "this worker runs \(Self.attemptsMax) attempts already")
+    }
+  }
+
+  private func refuse(_ start: Start, _ key: AttemptKey) {
+    let names = handlers.keys.sorted().joined(separator: ", ")
+    fail(
+      key, .missingHandler, "MissingHandler",
+      "the worker has no handler '\(start.handler)'; it has: \(names)")
+  }
+
+  private func fail(
+    _ key: AttemptKey, _ kind: AttemptFailure.Kind, _ type: String, _ message: String
+  ) {
+    let failure = AttemptFailure(
+      kind: kind, type: type, message: message, retryAfterMilliseconds: nil, cpuMicroseconds: 0)
+    post(.failure, key) { failure.write(to: &$0) }
+  }
+
+  private func post(
+    _ kind: FrameKind, _ key: AttemptKey, _ payload: (inout FrameWriter) -> Void
+  ) {
+    var writer = FrameWriter()
+    writer.append(kind, attempt: key.number, invocation: key.invocation, payload)
+    channel.post(writer.take())
+  }
+
+  private func forget(_ key: AttemptKey) {
+    let isLast = state.withLock { state in
+      state.running[key] = nil
+      return state.isDraining && state.running.isEmpty
+    }
+    if isLast { endWhenFlushed() }
+  }
+
+  private func drain() {
+    let isIdle = state.withLock { state in
+      state.isDraining = true
+      return state.running.isEmpty
+    }
+    if isIdle { endWhenFlushed() }
+  }
+
+  private func endWhenFlushed() {
+    channel.whenFlushed { [ended] in ended(.drained) }
+  }
+}
+
+/// A pair of sockets that ends the reader thread's wait.
+private final class WakeUp: Sendable {
+  let readEnd: Int32
+  private let writeEnd: Int32
+
+  init() {
+    var ends: [Int32] = [-1, -1]
+    let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
+    let status = socketpair(AF_UNIX, Int32(type), 0, &ends)
+    precondition(status == 0, "the system refuses a pair of sockets (error \(errno))")
+    readEnd = ends[0]
+    writeEnd = ends[1]
+  }
+
+  deinit {
+    close(readEnd)
+    close(writeEnd)
+  }
+
+  /// A full socket wakes as well as a fresh byte does.
+  func signal() {
+    var byte: UInt8 = 1
+    _ = write(writeEnd, &byte, 1)
+  }
+
+  func clear() {
+    withUnsafeTemporaryAllocation(byteCount: 64, alignment: 1) { bytes in
+      while read(readEnd, bytes.baseAddress, bytes.count) == bytes.count {}
+    }
+  }
+}

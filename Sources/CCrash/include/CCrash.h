@@ -1,0 +1,39 @@
+// The little C that a worker needs and Swift cannot say: marks that a signal handler may read, the
+// handler that names the attempt whose code crashed, and the alternate stack it runs on.
+#ifndef CCRASH_H
+#define CCRASH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// The job slice of an attempt that the calling thread runs now, and the thread's CPU time when it
+// began. The mark is thread-local; a crash handler on the same thread reads it.
+void apus_slice_begin(int64_t invocation, uint16_t attempt, uint64_t cpu_nanoseconds);
+void apus_slice_end(void);
+// True, and `began` set, when the calling thread runs a slice of this attempt.
+bool apus_slice_began(int64_t invocation, uint16_t attempt, uint64_t *began);
+// Moves the begin of the running slice forward: what came before has been counted.
+void apus_slice_restart(uint64_t cpu_nanoseconds);
+
+// CPU time of the calling thread.
+uint64_t apus_thread_cpu_nanoseconds(void);
+
+// Gives the calling thread a stack of its own for signal handlers, so that a stack overflow can be
+// named too. Once per thread; it is never given back. False when memory is short.
+bool apus_signal_stack_install(void);
+
+// Finds the attempt of the calling thread's task. It runs inside a signal handler.
+typedef bool (*apus_find_attempt)(int64_t *invocation, uint16_t *attempt);
+
+// From now on a crash of any thread writes one `crashed` frame to `channel` and then goes on to the
+// handler that was there before. Once per process. False when the system refuses.
+bool apus_crash_handler_install(int channel, apus_find_attempt find);
+
+// Held while bytes of a frame are on their way, so that a crash frame never lands inside another.
+void apus_channel_enter(void);
+void apus_channel_leave(void);
+
+// Lines printed to a pipe would otherwise wait in a buffer that a crash throws away.
+void apus_line_buffer_stdout(void);
+
+#endif
