@@ -1,0 +1,199 @@
+// The invocation log: lists, whole stories, cancel and retry; dead letters, sent again or thrown
+// away one page at a time, so that no answer and no commit grows with the backlog.
+
+import EventLoop
+import HTTP
+import Invocations
+
+extension ControlDoor {
+  func invocations(_ exchange: HTTPExchange, _ path: [String]) throws(RequestFault) {
+    guard let first = path.first else {
+      let query = try RequestQuery(exchange.request.query, allowed: RequestQuery.filters)
+      return list(exchange, try query.filter(now: house.clocks.wall), among: .all)
+    }
+    let id = try id(first)
+    house.invocation(id) { [weak self] outcome in
+      switch outcome {
+      case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+      case .success(nil): exchange.respond(.problem(.unknown("invocation", first)))
+      case .success(let record?): self?.answer(exchange, record, path.dropFirst().first)
+      }
+    }
+  }
+
+  private func answer(_ exchange: HTTPExchange, _ record: InvocationRecord, _ verb: String?) {
+    switch verb {
+    case "cancel": cancel(exchange, record)
+    case "retry": retry(exchange, record)
+    default: respond(exchange) { $0.invocation(record, isWhole: true) }
+    }
+  }
+
+  private func id(_ text: String) throws(RequestFault) -> InvocationID {
+    guard let id = InvocationID(text) else {
+      throw RequestFault(
+        "bad-id", "an invocation's id is 13 characters of Crockford base32; got '\(text)'")
+    }
+    return id
+  }
+
+  func list(_ exchange: HTTPExchange, _ filter: InvocationFilter, among selection: Selection) {
+    house.invocations(filter, among: selection) { [weak self] outcome in
+      switch outcome {
+      case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+      case .success(let page):
+        self?.respond(exchange) { json in
+          json.object { json in
+            json.array("items") { json in
+              for item in page.items { json.invocation(item, isWhole: false) }
+            }
+            json.field("next", page.next.map { "\($0)" })
+          }
+        }
+      }
+    }
+  }
+
+  func peek(_ exchange: HTTPExchange, _ queue: String) throws(RequestFault) {
+    let query = try RequestQuery(exchange.request.query, allowed: ["limit", "cursor"])
+    var filter = try query.filter(now: house.clocks.wall)
+    filter.queue = queue
+    filter.states = [.queued, .waiting, .running, .held]
+    list(exchange, filter, among: .all)
+  }
+
+  private func cancel(_ exchange: HTTPExchange, _ record: InvocationRecord) {
+    guard !record.state.isFinal, house.cancel(record) else {
+      return exchange.respond(
+        .problem(
+          .conflict("already-ended", "invocation \(record.acceptance.id) is \(record.state)")))
+    }
+    respond(exchange, 202) { json in
+      json.object { json in
+        json.field("invocation", "\(record.acceptance.id)")
+        json.field("cancelled", true)
+      }
+    }
+  }
+
+  /// A waiting one at once; a dead or cancelled one as a new invocation that names it.
+  private func retry(_ exchange: HTTPExchange, _ record: InvocationRecord) {
+    let id = record.acceptance.id
+    switch record.state {
+    case .waiting:
+      guard house.hurry(id) else {
+        return exchange.respond(
+          .problem(.conflict("not-waiting", "invocation \(id) is not waiting any more")))
+      }
+      respond(exchange, 202) { json in json.object { $0.field("invocation", "\(id)") } }
+    case .dead, .cancelled:
+      if let again = record.redrivenAs {
+        let detail = "invocation \(id) was sent again as \(again)"
+        return exchange.respond(.problem(.conflict("already-redriven", detail)))
+      }
+      house.redrive(record.acceptance) { outcome in
+        switch outcome {
+        case .success(let items):
+          var json = JSONWriter()
+          json.accepted(items)
+          exchange.respond(.json(202, json.bytes))
+        case .failure(let refusal): exchange.respond(.problem(HTTPProblem(refusal)))
+        }
+      }
+    case .queued, .running, .held, .succeeded:
+      exchange.respond(
+        .problem(
+          .conflict("not-retryable", "invocation \(id) is \(record.state); nothing to retry")))
+    }
+  }
+
+  // MARK: Dead letters
+
+  func deadLetters(_ exchange: HTTPExchange, _ path: [String]) throws(RequestFault) {
+    switch path.first {
+    case "redrive": try bulk(exchange, .redrive)
+    case "purge": try bulk(exchange, .purge)
+    case let text?:
+      let id = try id(text)
+      house.invocation(id) { [weak self] outcome in
+        switch outcome {
+        case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+        case .success(let record?) where record.state == .dead:
+          self?.respond(exchange) { $0.invocation(record, isWhole: true) }
+        case .success: exchange.respond(.problem(.unknown("dead-letter", text)))
+        }
+      }
+    case nil:
+      let query = try RequestQuery(exchange.request.query, allowed: RequestQuery.filters)
+      list(exchange, try query.filter(now: house.clocks.wall), among: .deadLetters)
+    }
+  }
+
+  private func bulk(_ exchange: HTTPExchange, _ verb: BulkAction.Verb) throws(RequestFault) {
+    let allowed = RequestQuery.filters.union(["dryRun", "all"])
+    let query = try RequestQuery(exchange.request.query, allowed: allowed)
+    let wish = try BulkWish(exchange.request.body)
+    var filter = try query.filter(now: house.clocks.wall)
+    filter.limit = InvocationFilter.limitMax
+    let isDryRun = try query.flag("dryRun") || wish.isDryRun
+    let isAll = try query.flag("all") || wish.isAll
+    let isSelective = !wish.ids.isEmpty || filter.isSelective
+    guard isSelective || isAll || isDryRun else {
+      throw RequestFault(
+        "no-selection",
+        "name dead letters by {\"ids\": […]} in the body or by a filter in the query, "
+          + "or say all=true for every one")
+    }
+    BulkAction(verb, on: house, exchange, isDryRun: isDryRun).begin(wish.ids, filter)
+  }
+}
+
+extension InvocationFilter {
+  /// True when it leaves out anything at all.
+  var isSelective: Bool {
+    function != nil || reason != nil || queue != nil || key != nil || since != nil || until != nil
+      || text != nil
+  }
+}
+
+/// The body of a bulk call: `{"ids": […], "dryRun": true, "all": true}`, or nothing.
+struct BulkWish {
+  static let idsMax = 10_000
+
+  var ids: [InvocationID] = []
+  var isDryRun = false
+  var isAll = false
+
+  init(_ body: [UInt8]) throws(RequestFault) {
+    guard !body.isEmpty else { return }
+    do {
+      try JSONScanner.validate(body)
+      for (name, value) in try JSONScanner.members(of: body) {
+        switch name {
+        case "ids": ids = try Self.ids(Array(value.bytes))
+        case "dryRun": isDryRun = value.text == "true"
+        case "all": isAll = value.text == "true"
+        default:
+          throw RequestFault("bad-body", "unknown member '\(name)'; there are ids, dryRun, all")
+        }
+      }
+    } catch let fault as RequestFault {
+      throw fault
+    } catch {
+      throw RequestFault("bad-body", "the body must be a JSON object: \(error)")
+    }
+  }
+
+  private static func ids(_ bytes: [UInt8]) throws -> [InvocationID] {
+    let elements = try JSONScanner.elements(of: bytes)
+    guard elements.count <= idsMax else {
+      throw RequestFault("bad-body", "at most \(idsMax) ids; got \(elements.count)")
+    }
+    return try elements.map { element in
+      guard let id = element.string.flatMap(InvocationID.init) else {
+        throw RequestFault("bad-body", "'\(element.text ?? "null")' is not an invocation id")
+      }
+      return id
+    }
+  }
+}

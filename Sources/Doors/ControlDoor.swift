@@ -1,0 +1,132 @@
+// The control door: ingest, inspection, operation, health. It checks who asks (token, Host, Origin)
+// and finds the call; the calls themselves are in the files beside it.
+
+package import EventLoop
+import EventSources
+package import HTTP
+import Invocations
+
+@LoopActor
+package final class ControlDoor: HTTPResponder {
+  /// Larger than any payload limit, because a batch holds many events.
+  package static let bodyBytesMax = 64 << 20
+
+  unowned let house: any House
+  private let guards: DoorGuard
+  var ids = UUIDv7Generator()
+  var streams: Set<EventStream.Name> = []
+
+  package init(house: any House, guards: DoorGuard) {
+    self.house = house
+    self.guards = guards
+  }
+
+  package func admit(_ head: HTTPRequest) -> HTTPAdmission {
+    if let problem = guards.refusal(of: head) { return .refuse(.problem(problem)) }
+    let path = segments(of: head.path)
+    guard let methods = Call.methods(for: path) else {
+      return .refuse(.problem(.notFound("\(head.method) \(head.path)")))
+    }
+    let method = head.method == "HEAD" ? "GET" : head.method
+    guard methods.contains(method) else {
+      return .refuse(.problem(.methodNotAllowed(methods)))
+    }
+    return .accept(bodyBytesMax: Self.bodyBytesMax)
+  }
+
+  package func handle(_ exchange: HTTPExchange) {
+    let path = segments(of: exchange.request.path)
+    do throws(RequestFault) {
+      try answer(exchange, path)
+    } catch {
+      exchange.respond(error.response)
+    }
+  }
+
+  /// Names in paths are kebab-case or ids, so that percent-encoding never has to be undone; a timer's
+  /// name has a slash, which is `%2F` in a path.
+  private func segments(of path: String) -> [String] {
+    path.split(separator: "/").map {
+      String($0).replacing("%2F", with: "/").replacing("%2f", with: "/")
+    }
+  }
+
+  private func answer(_ exchange: HTTPExchange, _ path: [String]) throws(RequestFault) {
+    let isRead = exchange.request.method == "GET" || exchange.request.method == "HEAD"
+    switch (path.first, path.dropFirst().first, isRead) {
+    case ("healthz", nil, _): exchange.respond(HTTPResponse(status: 200, body: Array("ok\n".utf8)))
+    case ("readyz", nil, _): readiness(exchange)
+    case ("metrics", nil, _): metrics(exchange)
+    case ("v1", "queues", _): try queues(exchange, Array(path.dropFirst(2)))
+    case ("v1", "events", _): events(exchange)
+    case ("v1", "functions", _): try functions(exchange, Array(path.dropFirst(2)))
+    case ("v1", "timers", _): try timers(exchange, Array(path.dropFirst(2)))
+    case ("v1", "invocations", _): try invocations(exchange, Array(path.dropFirst(2)))
+    case ("v1", "dead-letters", _): try deadLetters(exchange, Array(path.dropFirst(2)))
+    case ("v1", "stream", _): try stream(exchange)
+    default: exchange.respond(.problem(.notFound(exchange.request.path)))
+    }
+  }
+
+  // MARK: Health
+
+  private func readiness(_ exchange: HTTPExchange) {
+    let health = house.health
+    guard health.obstacles.isEmpty else {
+      return exchange.respond(
+        .problem(
+          HTTPProblem(
+            status: 503, code: "not-ready", title: "Not ready",
+            detail: health.obstacles.joined(separator: "; "))))
+    }
+    var json = JSONWriter()
+    json.object { json in
+      json.field("ready", true)
+      json.field("boot", health.bootNumber)
+      json.field("version", health.version)
+    }
+    exchange.respond(.json(200, json.bytes))
+  }
+
+  private func metrics(_ exchange: HTTPExchange) {
+    exchange.respond(
+      HTTPResponse(
+        status: 200,
+        headers: HTTPFields([("Content-Type", "text/plain; version=0.0.4; charset=utf-8")]),
+        body: house.metrics))
+  }
+
+  func respond(_ exchange: HTTPExchange, _ status: Int = 200, _ write: (inout JSONWriter) -> Void) {
+    var json = JSONWriter()
+    write(&json)
+    exchange.respond(.json(status, json.bytes))
+  }
+}
+
+/// Which paths exist and what they take; everything else is 404 or 405 before a body is read.
+enum Call {
+  static func methods(for path: [String]) -> [String]? {
+    switch path.count {
+    case 1: return ["healthz", "readyz", "metrics"].contains(path[0]) ? ["GET"] : nil
+    case 2...4 where path[0] == "v1": return methods(below: Array(path.dropFirst()))
+    default: return nil
+    }
+  }
+
+  private static func methods(below path: [String]) -> [String]? {
+    switch (path[0], path.count, path.last) {
+    case ("queues", 1, _), ("queues", 2, _), ("functions", 1, _), ("functions", 2, _),
+      ("timers", 1, _), ("timers", 2, _), ("invocations", 1, _), ("invocations", 2, _),
+      ("dead-letters", 1, _), ("stream", 1, _):
+      ["GET"]
+    case ("events", 1, _), ("dead-letters", 2, "redrive"), ("dead-letters", 2, "purge"),
+      ("queues", 3, "pause"), ("queues", 3, "resume"), ("queues", 3, "purge"),
+      ("functions", 3, "pause"), ("functions", 3, "resume"), ("functions", 3, "invoke"),
+      ("timers", 3, "fire"), ("invocations", 3, "retry"), ("invocations", 3, "cancel"):
+      ["POST"]
+    case ("queues", 3, "messages"): ["GET", "POST"]
+    case ("dead-letters", 2, _): ["GET"]
+    default: nil
+    }
+  }
+}

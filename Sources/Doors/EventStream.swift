@@ -1,0 +1,102 @@
+// `GET /v1/stream`: server-sent events (WHATWG HTML §9.2), one for each change of state and each log
+// line, with the same filters as the list. A reader that is too slow misses events, is told how
+// many, and holds nothing up.
+
+import EventLoop
+import HTTP
+import Invocations
+
+@LoopActor
+final class EventStream: HappeningListener {
+  /// Streams open at once.
+  static let streamsMax = 64
+  /// Unsent bytes past which events are counted and not sent.
+  private static let unsentBytesMax = 1 << 20
+  private static let heartbeat = Duration.seconds(15)
+
+  struct Name: Hashable { let id: ObjectIdentifier }
+
+  private let exchange: HTTPExchange
+  private unowned let house: any House
+  private let filter: InvocationFilter
+  private let ended: (EventStream) -> Void
+  private var missed = 0
+  private var timer: LoopTimer?
+  private var hasEnded = false
+
+  init(
+    _ exchange: HTTPExchange, house: any House, filter: InvocationFilter,
+    ended: @escaping (EventStream) -> Void
+  ) {
+    self.exchange = exchange
+    self.house = house
+    self.filter = filter
+    self.ended = ended
+  }
+
+  var name: Name { Name(id: ObjectIdentifier(self)) }
+
+  func begin() {
+    exchange.onClientGone = { [self] in end() }
+    exchange.startStream(
+      status: 200,
+      headers: HTTPFields([
+        ("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"),
+      ]))
+    exchange.send(Array(": connected\n\n".utf8))
+    let timer = LoopTimer { [weak self] in self?.beat() }
+    self.timer = timer
+    beat()
+    house.follow(self)
+  }
+
+  private func beat() {
+    // Also how a client that vanished without a word is noticed: the write fails.
+    if exchange.unsentBytes == 0 { exchange.send(Array(": alive\n\n".utf8)) }
+    timer?.arm(atMonotonic: EventLoop.shared.now + Self.heartbeat.nanoseconds)
+  }
+
+  private func end() {
+    guard !hasEnded else { return }
+    hasEnded = true
+    timer?.close()
+    house.unfollow(self)
+    ended(self)
+  }
+
+  func saw(_ happening: Happening) {
+    guard let line = HappeningLine(happening), line.passes(filter) else { return }
+    guard exchange.unsentBytes < Self.unsentBytesMax else {
+      missed += 1
+      return
+    }
+    if missed > 0 {
+      exchange.send(Array("event: missed\ndata: {\"count\":\(missed)}\n\n".utf8))
+      missed = 0
+    }
+    var bytes = Array("event: \(line.name)\ndata: ".utf8)
+    bytes += line.json
+    bytes += Array("\n\n".utf8)
+    exchange.send(bytes)
+  }
+}
+
+extension ControlDoor {
+  func stream(_ exchange: HTTPExchange) throws(RequestFault) {
+    let query = try RequestQuery(exchange.request.query, allowed: RequestQuery.filters)
+    let filter = try query.filter(now: house.clocks.wall)
+    guard streams.count < EventStream.streamsMax else {
+      return exchange.respond(
+        .problem(
+          HTTPProblem(
+            status: 503, code: "too-many-streams", title: "Too many streams are open",
+            detail: "\(EventStream.streamsMax) streams are open; close one",
+            headers: HTTPFields([("Retry-After", "5")]))))
+    }
+    let stream = EventStream(exchange, house: house, filter: filter) { [weak self] stream in
+      self?.streams.remove(stream.name)
+    }
+    streams.insert(stream.name)
+    stream.begin()
+  }
+}

@@ -1,0 +1,151 @@
+// The port of this room: what the two doors need of the house behind them. `Hosting` is that house.
+// Everything is called, and answered, on the loop.
+
+package import EventLoop
+package import Invocations
+package import Routing
+
+@LoopActor
+package protocol House: AnyObject {
+  /// Routes and queues of the release that is live.
+  var router: Router { get }
+  var clocks: any Clocks { get }
+
+  // The way in.
+  func accept(
+    _ proposals: [Proposal], answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void)
+  func call(_ proposal: Proposal, listener: any CallListener)
+  func abandon(_ id: InvocationID, _ listener: any CallListener)
+  func pauseStream(_ attempt: AttemptName)
+  func resumeStream(_ attempt: AttemptName)
+
+  // What there is.
+  var functions: [FunctionStatus] { get }
+  var queues: [QueueStatus] { get }
+  var timers: [TimerStatus] { get }
+  var health: HouseHealth { get }
+  /// Prometheus text exposition, version 0.0.4.
+  var metrics: [UInt8] { get }
+
+  // What happened.
+  func invocations(
+    _ filter: InvocationFilter, among: Selection,
+    then: @escaping @LoopActor (Result<Page<InvocationRecord>, InspectionFault>) -> Void)
+  func invocation(
+    _ id: InvocationID,
+    then: @escaping @LoopActor (Result<InvocationRecord?, InspectionFault>) -> Void)
+  func firings(
+    of timer: String,
+    then: @escaping @LoopActor (Result<[MissedInstant], InspectionFault>) -> Void)
+  func follow(_ listener: any HappeningListener)
+  func unfollow(_ listener: any HappeningListener)
+
+  // What an operator does.
+  func pause(_ subject: String, _ isPaused: Bool, then: @escaping @LoopActor (Bool) -> Void)
+  func fire(timer: String, then: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void) -> Bool
+  func cancel(_ record: InvocationRecord) -> Bool
+  func hurry(_ id: InvocationID) -> Bool
+  func redrive(
+    _ letter: Acceptance, answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void)
+  func purge(_ letters: [InvocationID], then: @escaping @LoopActor () -> Void)
+}
+
+package enum Selection: Sendable {
+  case all
+  /// Dead, not sent again and not thrown away.
+  case deadLetters
+}
+
+/// The record could not be read now; nothing is wrong with the question.
+package struct InspectionFault: Error, Sendable {
+  package var reason: String
+
+  package init(reason: String) { self.reason = reason }
+}
+
+/// Someone who follows what happens, as it happens.
+@LoopActor
+package protocol HappeningListener: AnyObject {
+  func saw(_ happening: Happening)
+}
+
+package struct FunctionStatus: Sendable {
+  package var declaration: FunctionDeclaration
+  package var isDeclared: Bool
+  package var unfinished: Int
+  package var running: Int
+  package var pausedSince: WallTime?
+  /// Why its workers do not start; nil when they are well.
+  package var unhealthy: String?
+  package var succeeded: Int
+  package var dead: Int
+  package var retried: Int
+  /// Of recent attempts; nil before the first.
+  package var runP50Milliseconds: Double?
+  package var runP99Milliseconds: Double?
+
+  package init(
+    declaration: FunctionDeclaration, isDeclared: Bool, unfinished: Int, running: Int,
+    pausedSince: WallTime?, unhealthy: String?, succeeded: Int, dead: Int, retried: Int,
+    runP50Milliseconds: Double?, runP99Milliseconds: Double?
+  ) {
+    self.declaration = declaration
+    self.isDeclared = isDeclared
+    self.unfinished = unfinished
+    self.running = running
+    self.pausedSince = pausedSince
+    self.unhealthy = unhealthy
+    self.succeeded = succeeded
+    self.dead = dead
+    self.retried = retried
+    self.runP50Milliseconds = runP50Milliseconds
+    self.runP99Milliseconds = runP99Milliseconds
+  }
+}
+
+package struct QueueStatus: Sendable {
+  package var name: String
+  package var function: String
+  /// Accepted and not ended.
+  package var unfinished: Int
+  package var running: Int
+  package var isPaused: Bool
+
+  package init(name: String, function: String, unfinished: Int, running: Int, isPaused: Bool) {
+    self.name = name
+    self.function = function
+    self.unfinished = unfinished
+    self.running = running
+    self.isPaused = isPaused
+  }
+}
+
+package struct TimerStatus: Sendable {
+  package var name: String
+  package var function: String
+  /// The rule as the manifest has it.
+  package var rule: String
+  package var next: WallTime?
+  package var last: WallTime?
+
+  package init(name: String, function: String, rule: String, next: WallTime?, last: WallTime?) {
+    self.name = name
+    self.function = function
+    self.rule = rule
+    self.next = next
+    self.last = last
+  }
+}
+
+package struct HouseHealth: Sendable {
+  /// Why it does not take events now; empty when it does.
+  package var obstacles: [String]
+  package var bootNumber: Int
+  package var version: String
+
+  package init(obstacles: [String], bootNumber: Int, version: String) {
+    self.obstacles = obstacles
+    self.bootNumber = bootNumber
+    self.version = version
+  }
+}

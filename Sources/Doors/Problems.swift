@@ -1,0 +1,95 @@
+// Every error that a door can answer with, as a problem with a stable code. The words name what is
+// wrong and what to do.
+
+import HTTP
+import Invocations
+
+extension HTTPProblem {
+  static func unknownQueue(_ name: String, known: [String]) -> HTTPProblem {
+    let has = known.isEmpty ? "there are no queues" : "there are \(known.joined(separator: ", "))"
+    return HTTPProblem(
+      status: 404, code: "unknown-queue", title: "No such queue",
+      detail: "no function has the trigger 'queue: \(name)'; \(has)")
+  }
+
+  static func notFound(_ what: String) -> HTTPProblem {
+    HTTPProblem(
+      status: 404, code: "not-found", title: "Not found",
+      detail: "\(what) is not here; docs: the calls of the control door are listed in README")
+  }
+
+  static func unknown(_ kind: String, _ name: String) -> HTTPProblem {
+    HTTPProblem(
+      status: 404, code: "unknown-\(kind)", title: "No such \(kind)",
+      detail: "there is no \(kind) '\(name)'")
+  }
+
+  static func badRequest(_ code: String, _ detail: String) -> HTTPProblem {
+    HTTPProblem(status: 400, code: code, title: "Bad request", detail: detail)
+  }
+
+  static func methodNotAllowed(_ allow: [String]) -> HTTPProblem {
+    let allowed = allow.joined(separator: ", ")
+    return HTTPProblem(
+      status: 405, code: "method-not-allowed", title: "Method not allowed",
+      detail: "this path takes \(allowed)", headers: HTTPFields([("Allow", allowed)]))
+  }
+
+  static func inspection(_ fault: InspectionFault) -> HTTPProblem {
+    HTTPProblem(
+      status: 503, code: "record-unreadable", title: "The record cannot be read now",
+      detail: fault.reason, headers: HTTPFields([("Retry-After", "1")]))
+  }
+
+  static func conflict(_ code: String, _ detail: String) -> HTTPProblem {
+    HTTPProblem(status: 409, code: code, title: "Not in this state", detail: detail)
+  }
+
+  init(_ refusal: Refusal) {
+    switch refusal {
+    case .unknownFunction(let name):
+      self = .unknown("function", name)
+    case .queueFull(let function, let limit):
+      self.init(
+        status: 429, code: "queue-full", title: "Too much is waiting",
+        detail: "function '\(function)' has its queueLimit of \(limit) accepted and unfinished "
+          + "invocations; send again later, or raise queueLimit",
+        headers: HTTPFields([("Retry-After", "1")]))
+    case .payloadTooLarge(let function, let bytes, let max):
+      self.init(
+        status: 413, code: "payload-too-large", title: "The event is too large",
+        detail: "function '\(function)' takes events of \(max) bytes; got \(bytes). "
+          + "Raise payloadLimit in its manifest, or send a reference")
+    case .busy:
+      self.init(
+        status: 503, code: "busy", title: "The record is behind",
+        detail: "more events are on their way to disk than the host may hold; send again",
+        headers: HTTPFields([("Retry-After", "1")]))
+    case .storeStalled(let reason):
+      self.init(
+        status: 503, code: "store-unavailable", title: "The record cannot be written",
+        detail: "nothing of this request was accepted: \(reason)",
+        headers: HTTPFields([("Retry-After", "5")]))
+    case .draining:
+      self.init(
+        status: 503, code: "stopping", title: "The host is stopping",
+        detail: "nothing of this request was accepted; send it to the host that comes next",
+        headers: HTTPFields([("Retry-After", "5")]))
+    case .keysFull:
+      self.init(
+        status: 429, code: "keys-full", title: "Too many idempotency keys are kept",
+        detail: "keys are kept for the time of idempotency.keep; send again when older ones expire",
+        headers: HTTPFields([("Retry-After", "60")]))
+    case .keyReused(let id):
+      self.init(
+        status: 422, code: "idempotency-key-reused", title: "The key came with another body",
+        detail: "this Idempotency-Key was used for invocation \(id) with a different request body",
+        headers: HTTPFields([("Apus-Invocation", "\(id)")]))
+    case .keyRunning(let id):
+      self.init(
+        status: 409, code: "idempotency-key-running", title: "The first call still runs",
+        detail: "invocation \(id) has this Idempotency-Key and is not finished; ask again later",
+        headers: HTTPFields([("Apus-Invocation", "\(id)"), ("Retry-After", "1")]))
+    }
+  }
+}

@@ -1,0 +1,163 @@
+// How records look in JSON: CONTRACT §5, "An invocation in JSON". One writer for lists, the whole
+// story and the event stream.
+
+import EventSources
+package import Invocations
+import Schedules
+
+extension WallTime {
+  /// RFC 3339, milliseconds, UTC.
+  package var text: String { CivilTime.formatRFC3339(milliseconds: milliseconds) }
+}
+
+extension JSONWriter {
+  mutating func field(_ name: String, _ time: WallTime?) {
+    field(name, time?.text)
+  }
+
+  /// `isWhole` adds what only the whole story has: attempts, log lines, effects.
+  package mutating func invocation(_ record: InvocationRecord, isWhole: Bool) {
+    object { json in
+      json.field("id", "\(record.acceptance.id)")
+      json.field("function", record.acceptance.function)
+      json.field("state", record.state.description)
+      json.field("reason", record.reason?.description)
+      json.field("key", record.acceptance.key?.text)
+      json.name("event")
+      CloudEventEncoder.write(
+        record.acceptance.event, acceptedAt: record.acceptance.createdAt, to: &json)
+      json.field("queue", record.acceptance.queue)
+      json.field("trigger", record.acceptance.trigger)
+      json.times(of: record)
+      json.field("attempt", record.attempts)
+      json.field("attemptsMax", record.acceptance.attemptsMax)
+      json.field("failures", record.failures)
+      json.field("hops", record.acceptance.hops)
+      json.field("duplicates", record.duplicates)
+      json.result(record.result)
+      json.error(record.error)
+      json.field("cause", record.acceptance.cause.map { "\($0)" })
+      json.field("redriveOf", record.acceptance.redriveOf.map { "\($0)" })
+      json.field("redrivenAs", record.redrivenAs.map { "\($0)" })
+      if let call = record.acceptance.call { json.call(call) }
+      if isWhole { json.story(of: record) }
+    }
+  }
+
+  private mutating func times(of record: InvocationRecord) {
+    field("createdAt", record.acceptance.createdAt)
+    field("dueAt", record.due)
+    field("startedAt", record.startedAt)
+    field("finishedAt", record.endedAt)
+    let queued = record.startedAt.map {
+      max(0, $0.milliseconds - record.acceptance.dueAt.milliseconds)
+    }
+    field("queuedMs", queued)
+    var run: Int64?
+    if let started = record.startedAt, let ended = record.endedAt {
+      run = max(0, ended.milliseconds - started.milliseconds)
+    }
+    field("runMs", run)
+    field("cpuMs", Double(record.cpuMicroseconds) / 1000)
+  }
+
+  private mutating func call(_ call: HTTPCall) {
+    object("request") { json in
+      json.field("method", call.method)
+      json.field("path", call.path)
+      json.field("query", call.query)
+      json.pairs("parameters", call.parameters)
+      json.pairs("headers", call.headers)
+    }
+  }
+
+  mutating func pairs(_ name: String, _ pairs: [HTTPCall.Field]) {
+    object(name) { json in
+      var written: Set<String> = []
+      for pair in pairs where written.insert(pair.name).inserted {
+        let values = pairs.filter { $0.name == pair.name }.map(\.value)
+        json.field(pair.name, values.joined(separator: ", "))
+      }
+    }
+  }
+
+  /// The value itself where the handler returned one; a response with its status and headers.
+  mutating func result(_ result: StoredResult?) {
+    guard let result else { return field("result", nil as String?) }
+    if result.headers.isEmpty, result.status == 200, result.isWhole {
+      return body("result", result.body)
+    }
+    object("result") { json in
+      json.field("status", result.status)
+      json.pairs("headers", result.headers)
+      if result.isWhole { json.body("body", result.body) } else { json.field("streamed", true) }
+    }
+  }
+
+  private mutating func body(_ name: String, _ bytes: [UInt8]) {
+    if !bytes.isEmpty, (try? JSONScanner.validate(bytes)) != nil {  // else: it is shown as text
+      field(name, raw: bytes)
+    } else {
+      field(name, String(decoding: bytes, as: UTF8.self))
+    }
+  }
+
+  mutating func error(_ error: ErrorRecord?) {
+    guard let error else { return field("error", nil as String?) }
+    object("error") { json in
+      json.field("code", error.code)
+      json.field("message", error.message)
+      json.field("type", error.type)
+    }
+  }
+
+  private mutating func story(of record: InvocationRecord) {
+    array("attempts") { json in
+      for attempt in record.history { json.attempt(attempt) }
+    }
+    array("logs") { json in
+      for line in record.logs { json.logLine(line) }
+    }
+    array("emitted") { json in
+      for id in record.emitted { json.value("\(id)") }
+    }
+  }
+
+  mutating func attempt(_ attempt: AttemptRecord) {
+    object { json in
+      json.field("attempt", attempt.number)
+      json.field("outcome", attempt.outcome.word)
+      json.field("startedAt", attempt.startedAt)
+      json.field("finishedAt", attempt.endedAt)
+      json.field("runMs", max(0, attempt.endedAt.milliseconds - attempt.startedAt.milliseconds))
+      json.field("cpuMs", Double(attempt.cpuMicroseconds) / 1000)
+      json.field("worker", attempt.worker)
+      json.field("boot", attempt.boot)
+      json.error(attempt.error)
+    }
+  }
+
+  mutating func logLine(_ line: LogLine) {
+    object { json in
+      json.field("time", line.time)
+      json.field("attempt", line.attempt)
+      json.field("level", line.level)
+      json.field("message", line.message)
+      json.pairs("metadata", line.metadata)
+    }
+  }
+
+  mutating func accepted(_ items: [Accepted]) {
+    object { json in
+      json.array("items") { json in
+        for item in items {
+          json.object { json in
+            json.field("event", item.event)
+            json.field("invocation", "\(item.invocation)")
+            json.field("duplicate", item.isDuplicate)
+          }
+        }
+      }
+    }
+  }
+}

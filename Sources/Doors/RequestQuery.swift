@@ -1,0 +1,149 @@
+// The query of a control call: each parameter once, percent-decoded, and nothing that the call does
+// not know, so that a misspelt filter is an error and not a list of everything.
+
+import HTTP
+import Invocations
+import Schedules
+
+struct RequestQuery {
+  private var values: [String: String] = [:]
+
+  init(_ query: String?, allowed: Set<String>) throws(RequestFault) {
+    for part in (query ?? "").split(separator: "&") {
+      let pieces = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let name = try Self.decoded(pieces[0])
+      let value = pieces.count > 1 ? try Self.decoded(pieces[1]) : ""
+      guard allowed.contains(name) else {
+        throw RequestFault(
+          "unknown-parameter",
+          "unknown query parameter '\(name)'; this call takes "
+            + (allowed.isEmpty ? "none" : allowed.sorted().joined(separator: ", ")))
+      }
+      guard values.updateValue(value, forKey: name) == nil else {
+        throw RequestFault("repeated-parameter", "query parameter '\(name)' is given twice")
+      }
+    }
+  }
+
+  subscript(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
+
+  func flag(_ name: String) throws(RequestFault) -> Bool {
+    switch values[name] {
+    case nil, "false": return false
+    case "", "true": return true
+    case let other?:
+      throw RequestFault("bad-parameter", "'\(name)' must be true or false; got '\(other)'")
+    }
+  }
+
+  private static func decoded(_ text: Substring) throws(RequestFault) -> String {
+    var bytes: [UInt8] = []
+    var rest = text.utf8[...]
+    while let byte = rest.popFirst() {
+      switch byte {
+      case UInt8(ascii: "+"): bytes.append(UInt8(ascii: " "))
+      case UInt8(ascii: "%"):
+        guard let high = rest.popFirst().flatMap(hex), let low = rest.popFirst().flatMap(hex)
+        else {
+          throw RequestFault("bad-parameter", "bad percent-encoding in the query: '\(text)'")
+        }
+        bytes.append(high << 4 | low)
+      default: bytes.append(byte)
+      }
+    }
+    guard let decoded = String(validating: bytes, as: UTF8.self) else {
+      throw RequestFault("bad-parameter", "the query is not UTF-8: '\(text)'")
+    }
+    return decoded
+  }
+
+  private static func hex(_ byte: UInt8) -> UInt8? {
+    Character(UnicodeScalar(byte)).hexDigitValue.map { UInt8($0) }
+  }
+}
+
+struct RequestFault: Error {
+  var code: String
+  var detail: String
+
+  init(_ code: String, _ detail: String) {
+    self.code = code
+    self.detail = detail
+  }
+
+  var response: HTTPResponse { .problem(.badRequest(code, detail)) }
+}
+
+extension RequestQuery {
+  static let filters: Set<String> = [
+    "function", "state", "reason", "queue", "key", "since", "until", "text", "limit", "cursor",
+  ]
+
+  func filter(now: WallTime) throws(RequestFault) -> InvocationFilter {
+    var filter = InvocationFilter()
+    filter.function = self["function"]
+    filter.queue = self["queue"]
+    filter.key = self["key"]
+    filter.text = self["text"]
+    for word in (self["state"] ?? "").split(separator: ",") {
+      guard let state = StateWord(String(word)) else {
+        throw unknownWord("state", String(word), StateWord.allCases.map(\.description))
+      }
+      filter.states.append(state)
+    }
+    if let word = self["reason"] {
+      guard let reason = DeathReason(word) else {
+        throw unknownWord("reason", word, DeathReason.allCases.map(\.description))
+      }
+      filter.reason = reason
+    }
+    filter.since = try time("since", now: now)
+    filter.until = try time("until", now: now)
+    filter.limit = try limit()
+    if let cursor = self["cursor"] {
+      guard let id = InvocationID(cursor) else {
+        throw RequestFault("bad-cursor", "'cursor' must be the 'next' of a page; got '\(cursor)'")
+      }
+      filter.before = id
+    }
+    return filter
+  }
+
+  private func unknownWord(_ name: String, _ word: String, _ words: [String]) -> RequestFault {
+    RequestFault(
+      "bad-parameter", "'\(name)' is one of \(words.joined(separator: ", ")); got '\(word)'")
+  }
+
+  private func limit() throws(RequestFault) -> Int {
+    guard let text = self["limit"] else { return InvocationFilter.limitDefault }
+    guard let limit = Int(text), (1...InvocationFilter.limitMax).contains(limit) else {
+      throw RequestFault(
+        "bad-parameter", "'limit' must be 1…\(InvocationFilter.limitMax); got '\(text)'")
+    }
+    return limit
+  }
+
+  /// RFC 3339, or a duration back from now such as `2h`.
+  private func time(_ name: String, now: WallTime) throws(RequestFault) -> WallTime? {
+    guard let text = self[name] else { return nil }
+    if let back = milliseconds(text) {
+      return WallTime(milliseconds: now.milliseconds - back)
+    }
+    do {
+      return WallTime(milliseconds: try CivilTime.parseRFC3339(text))
+    } catch {
+      throw RequestFault(
+        "bad-parameter",
+        "'\(name)' must be RFC 3339 such as 2027-01-01T00:00:00Z, or a time back from now "
+          + "such as 90s, 15m, 2h or 7d; got '\(text)'")
+    }
+  }
+
+  private func milliseconds(_ text: String) -> Int64? {
+    let units: [Character: Int64] = ["s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+    guard let last = text.last, let unit = units[last], let count = Int64(text.dropLast()),
+      count >= 0, count <= 36_500_000
+    else { return nil }
+    return count * unit
+  }
+}

@@ -1,0 +1,82 @@
+// How functions, queues and timers look in JSON.
+
+import Invocations
+import Schedules
+
+extension JSONWriter {
+  mutating func function(_ status: FunctionStatus) {
+    let declaration = status.declaration
+    object { json in
+      json.field("name", declaration.name)
+      json.field("handler", declaration.handler)
+      json.field("description", declaration.summary)
+      json.field("state", Self.state(of: status))
+      json.field("pausedSince", status.pausedSince)
+      json.field("problem", status.unhealthy)
+      json.array("triggers") { json in
+        for trigger in declaration.triggers { json.value(Self.text(trigger)) }
+      }
+      json.field("waiting", status.unfinished - status.running)
+      json.field("running", status.running)
+      json.field("concurrency", declaration.concurrency.limit)
+      json.field("queueLimit", declaration.queueLimit)
+      json.field("payloadLimit", declaration.payloadBytesMax)
+      json.field("timeoutMs", declaration.timeout.milliseconds)
+      json.field("deadLetter", declaration.deadLetter)
+      json.object("retry") { json in
+        json.field("attempts", declaration.retry.attemptsMax)
+        json.field("firstMs", declaration.retry.first.milliseconds)
+        json.field("factor", declaration.retry.factor)
+        json.field("maxMs", declaration.retry.delayMax.milliseconds)
+        json.field("jitter", declaration.retry.jitter.rawValue)
+        json.field("maxAgeMs", declaration.retry.maxAge.milliseconds)
+      }
+      json.object("sinceStart") { json in
+        json.field("succeeded", status.succeeded)
+        json.field("dead", status.dead)
+        json.field("retried", status.retried)
+        json.field("runP50Ms", status.runP50Milliseconds)
+        json.field("runP99Ms", status.runP99Milliseconds)
+      }
+    }
+  }
+
+  private static func state(of status: FunctionStatus) -> String {
+    if !status.isDeclared { return "undeclared" }
+    if status.pausedSince != nil { return "paused" }
+    return status.unhealthy == nil ? "active" : "unhealthy"
+  }
+
+  static func text(_ trigger: Trigger) -> String {
+    switch trigger {
+    case .queue(let name): "queue: \(name)"
+    case .http(let route): "http: \(route.method) \(route.pattern)"
+    case .timer(let timer):
+      switch timer.rule {
+      case .cron(let expression, let zone): "timer: cron \(expression) (\(zone))"
+      case .every(let period): "timer: every \(period.milliseconds) ms"
+      case .at(let time): "timer: at \(time.text)"
+      }
+    }
+  }
+
+  mutating func queue(_ status: QueueStatus) {
+    object { json in
+      json.field("name", status.name)
+      json.field("function", status.function)
+      json.field("waiting", max(0, status.unfinished - status.running))
+      json.field("running", status.running)
+      json.field("paused", status.isPaused)
+    }
+  }
+
+  mutating func timer(_ status: TimerStatus) {
+    object { json in
+      json.field("name", status.name)
+      json.field("function", status.function)
+      json.field("rule", status.rule)
+      json.field("next", status.next)
+      json.field("last", status.last)
+    }
+  }
+}

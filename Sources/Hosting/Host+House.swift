@@ -1,0 +1,160 @@
+// The host as the doors see it: each wish handed to the room that can fulfil it, each answer brought
+// back to the loop.
+
+import Dispatching
+package import Doors
+import EventLoop
+import EventSources
+package import Invocations
+import Records
+
+extension Host: House {
+  // MARK: The way in
+
+  package func accept(
+    _ proposals: [Proposal], answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void
+  ) {
+    dispatcher.accept(proposals) { outcome in answered(outcome) }
+  }
+
+  package func call(_ proposal: Proposal, listener: any CallListener) {
+    dispatcher.call(proposal, listener: listener)
+    setAlarm()
+  }
+
+  package func abandon(_ id: InvocationID, _ listener: any CallListener) {
+    dispatcher.abandon(id, listener)
+  }
+
+  package func pauseStream(_ attempt: AttemptName) { dispatcher.pauseStream(attempt) }
+  package func resumeStream(_ attempt: AttemptName) { dispatcher.resumeStream(attempt) }
+
+  // MARK: What there is
+
+  package var functions: [FunctionStatus] {
+    let declared = Dictionary(
+      dispatcher.declarations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    return dispatcher.counts.map { counts in
+      let seen = bulletin.statistics.functions[counts.name]
+      return FunctionStatus(
+        declaration: declared[counts.name]
+          ?? FunctionDeclaration(name: counts.name, handler: "", triggers: []),
+        isDeclared: counts.isDeclared, unfinished: counts.unfinished, running: counts.running,
+        pausedSince: counts.pausedSince, unhealthy: bulletin.statistics.unhealthy[counts.name],
+        succeeded: seen?.succeeded ?? 0, dead: seen?.dead ?? 0, retried: seen?.retried ?? 0,
+        runP50Milliseconds: seen?.runTimes.percentile(0.5),
+        runP99Milliseconds: seen?.runTimes.percentile(0.99))
+    }
+  }
+
+  package var queues: [QueueStatus] {
+    let counts = Dictionary(
+      dispatcher.counts.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    return dispatcher.declarations.flatMap { function in
+      function.queues.map { queue in
+        QueueStatus(
+          name: queue, function: function.name,
+          unfinished: counts[function.name]?.unfinished ?? 0,
+          running: counts[function.name]?.running ?? 0,
+          isPaused: counts[function.name]?.pausedQueues.contains(queue) ?? false)
+      }
+    }.sorted { $0.name < $1.name }
+  }
+
+  package var timers: [TimerStatus] {
+    timerDesk.statuses.map {
+      TimerStatus(
+        name: $0.name, function: $0.function, rule: $0.rule, next: $0.next, last: $0.last)
+    }
+  }
+
+  package var health: HouseHealth {
+    var obstacles: [String] = []
+    if let reason = dispatcher.isStalled { obstacles.append("the record cannot be written: \(reason)") }
+    if dispatcher.isDraining { obstacles.append("the host is stopping") }
+    for (name, reason) in bulletin.statistics.unhealthy.sorted(by: { $0.key < $1.key }) {
+      obstacles.append("workers of '\(name)' do not start: \(reason)")
+    }
+    return HouseHealth(obstacles: obstacles, bootNumber: boot, version: settings.version)
+  }
+
+  // MARK: What happened
+
+  package func invocations(
+    _ filter: InvocationFilter, among selection: Selection,
+    then: @escaping @LoopActor (Result<Page<InvocationRecord>, InspectionFault>) -> Void
+  ) {
+    let back = Handover(then)
+    switch selection {
+    case .all: store.list(filter) { back.give($0.mapError(InspectionFault.init)) }
+    case .deadLetters:
+      store.listDeadLetters(filter) { back.give($0.mapError(InspectionFault.init)) }
+    }
+  }
+
+  package func invocation(
+    _ id: InvocationID,
+    then: @escaping @LoopActor (Result<InvocationRecord?, InspectionFault>) -> Void
+  ) {
+    let back = Handover(then)
+    store.show(id) { back.give($0.mapError(InspectionFault.init)) }
+  }
+
+  package func firings(
+    of timer: String,
+    then: @escaping @LoopActor (Result<[MissedInstant], InspectionFault>) -> Void
+  ) {
+    let back = Handover(then)
+    store.missedInstants(timer: timer, limit: 100) { back.give($0.mapError(InspectionFault.init)) }
+  }
+
+  package func follow(_ listener: any HappeningListener) { bulletin.add(listener) }
+  package func unfollow(_ listener: any HappeningListener) { bulletin.remove(listener) }
+
+  // MARK: What an operator does
+
+  package func pause(
+    _ subject: String, _ isPaused: Bool, then: @escaping @LoopActor (Bool) -> Void
+  ) {
+    let isKnown = dispatcher.pause(subject, since: isPaused ? clocks.wall : nil) { then(true) }
+    if !isKnown { then(false) }
+    setAlarm()
+  }
+
+  package func fire(
+    timer: String, then: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void
+  ) -> Bool {
+    timerDesk.fire(timer) { then($0) }
+  }
+
+  package func cancel(_ record: InvocationRecord) -> Bool {
+    defer { setAlarm() }
+    return dispatcher.cancel(record)
+  }
+
+  package func hurry(_ id: InvocationID) -> Bool { dispatcher.hurry(id) }
+
+  package func redrive(
+    _ letter: Acceptance, answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void
+  ) {
+    dispatcher.redrive(letter) { answered($0) }
+  }
+
+  package func purge(_ letters: [InvocationID], then: @escaping @LoopActor () -> Void) {
+    dispatcher.purge(letters) { then() }
+  }
+}
+
+extension InspectionFault {
+  init(_ fault: RecordFault) { self.init(reason: "\(fault)") }
+}
+
+/// Brings an answer from a reader thread back to the loop.
+private struct Handover<Value: Sendable>: Sendable {
+  let receive: @Sendable @LoopActor (Value) -> Void
+
+  @LoopActor
+  init(_ receive: @escaping @LoopActor (Value) -> Void) { self.receive = receive }
+
+  func give(_ value: Value) { EventLoop.shared.submit { receive(value) } }
+}

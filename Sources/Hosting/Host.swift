@@ -1,0 +1,201 @@
+// The house: every room wired to the next, in the order in which an event walks through them.
+//
+//   a request, a message, an instant        FunctionDoor, ControlDoor, TimerDesk (EventSources)
+//     → which function wants it             Router
+//     → an obligation, on disk              Dispatcher.accept → RecordStore
+//     → its turn, its permit                Dispatcher.pump
+//     → a worker runs it                    ProcessWorkerPool → the handler
+//     → what became of it, on disk          Dispatcher.hear → RecordStore
+//     → whoever waited is told              CallExchange, EventStream
+//
+// Everything here runs on the loop; Startup and Shutdown say in which order it begins and ends.
+
+import Dispatching
+import Doors
+package import EventLoop
+import EventSources
+import HTTP
+package import Invocations
+import Records
+package import Routing
+package import Workers
+
+@LoopActor
+package final class Host {
+  let settings: HostSettings
+  package let clocks: any Clocks = SystemClocks()
+  package let bulletin = Bulletin()
+  let store: RecordStore
+  let boot: Int
+  let pool: ProcessWorkerPool
+  let dispatcher: Dispatcher
+  let timerDesk: TimerDesk
+  package private(set) var router: Router
+  package private(set) var roster = WorkerRoster()
+  private var releaseNumber = 0
+
+  private(set) var functionServer: HTTPServer?
+  private(set) var controlServers: [HTTPServer] = []
+  private var alarm: LoopTimer?
+
+  /// The store's threads hold this before the host exists; the host joins on the loop.
+  @LoopActor final class Ear {
+    weak var host: Host?
+  }
+
+  init(
+    _ settings: HostSettings, store: RecordStore, recovery: Recovery, ear: Ear
+  ) throws(HostFault) {
+    self.settings = settings
+    self.store = store
+    boot = recovery.boot
+    do { router = try Router(settings.declarations) } catch { throw .routes("\(error)") }
+
+    var workerSettings = WorkerSettings(secret: settings.secret)
+    workerSettings.workersPerGroup = settings.workersPerGroup
+    workerSettings.drainTimeout = settings.drainTime
+    let newsEar = Ear()
+    pool = ProcessWorkerPool(settings: workerSettings) { news in newsEar.host?.heard(news) }
+    dispatcher = Dispatcher(
+      functions: settings.declarations, recovery: recovery, log: store, workers: pool,
+      clocks: clocks, observer: bulletin, host: settings.hostNumber, grace: settings.grace)
+    do {
+      timerDesk = try TimerDesk(
+        settings.declarations, recovered: recovery.timers, dispatcher: dispatcher, clocks: clocks,
+        observer: bulletin)
+    } catch { throw .timers("timer \(error.timer): \(error.reason)") }
+    newsEar.host = self
+    ear.host = self
+    alarm = LoopTimer { [weak self] in self?.tick() }
+    pool.printed = { [weak self] pid, line in self?.printed?(pid, line) }
+  }
+
+  /// Lines that workers printed and that belong to no one attempt.
+  package var printed: (@LoopActor (Int32, String) -> Void)?
+
+  // MARK: News
+
+  func heard(_ news: RecordNews) {
+    dispatcher.hear(news)
+    setAlarm()
+  }
+
+  private func heard(_ news: WorkerNews) {
+    dispatcher.hear(news)
+    setAlarm()
+  }
+
+  private func tick() {
+    dispatcher.tick()
+    setAlarm()
+  }
+
+  private var isAlarmDue = false
+
+  /// Once a turn, however much has happened in it.
+  func setAlarm() {
+    guard !isAlarmDue else { return }
+    isAlarmDue = true
+    EventLoop.shared.afterTurn { [weak self] in
+      guard let self else { return }
+      isAlarmDue = false
+      if let next = dispatcher.nextWake() { alarm?.arm(atMonotonic: next) } else { alarm?.disarm() }
+    }
+  }
+
+  // MARK: Releases
+
+  /// Starts workers of `executable` for these functions and, when they are up and hold every
+  /// handler, makes the release live. What runs ends on the workers it runs on.
+  package func launch(
+    _ declarations: [FunctionDeclaration], executable: String, arguments: [String] = [],
+    missing: @escaping @LoopActor ([String]) -> [String],
+    then: @escaping @LoopActor (Result<WorkerRoster, HostFault>) -> Void
+  ) {
+    releaseNumber += 1
+    let release = WorkerRelease(
+      executable: executable, arguments: arguments, functions: declarations, number: releaseNumber)
+    pool.launch(release) { [weak self] outcome in
+      guard let self else { return }
+      switch outcome {
+      case .failure(let fault): then(.failure(.workers("\(fault)")))
+      case .success(let roster):
+        let mistakes = missing(roster.handlers.map(\.name))
+        guard mistakes.isEmpty else { return then(.failure(.missingHandlers(mistakes))) }
+        do throws(HostFault) {
+          try adopt(declarations, roster)
+          then(.success(roster))
+        } catch { then(.failure(error)) }
+      }
+    }
+  }
+
+  private func adopt(
+    _ declarations: [FunctionDeclaration], _ roster: WorkerRoster
+  ) throws(HostFault) {
+    do { router = try Router(declarations) } catch { throw .routes("\(error)") }
+    do { try timerDesk.redeclare(declarations) } catch {
+      throw .timers("timer \(error.timer): \(error.reason)")
+    }
+    self.roster = roster
+    dispatcher.redeclare(declarations)
+    setAlarm()
+  }
+
+  // MARK: Doors
+
+  func openDoors() throws(HostFault) -> Addresses {
+    let function = HTTPServer(responder: FunctionDoor(house: self))
+    let functionPort = try listen(function, settings.functionDoor, "function door")
+    functionServer = function
+    let controlPort = try openControlDoor()
+    return Addresses(
+      functionDoor: "http://\(HostSettings.Address(host: settings.functionDoor.host, port: functionPort))",
+      controlDoor: "http://\(HostSettings.Address(host: settings.controlDoor.host, port: controlPort))")
+  }
+
+  private func openControlDoor() throws(HostFault) -> UInt16 {
+    // The names to answer to hold the port, which is known only once the door is open; until then
+    // it answers to none.
+    let entry = ControlDoorEntry()
+    let server = HTTPServer(responder: entry)
+    let port = try listen(server, settings.controlDoor, "control door")
+    let names = DoorGuard.names(host: settings.controlDoor.host, port: port)
+    entry.door = ControlDoor(
+      house: self, guards: DoorGuard(token: settings.token, hosts: names))
+    controlServers.append(server)
+
+    let local = HTTPServer(
+      responder: ControlDoor(house: self, guards: DoorGuard(token: settings.token, hosts: nil)))
+    do { try local.listen(unix: "\(settings.dataDirectory)/control.sock") } catch {
+      throw .door("control door: \(error)")
+    }
+    controlServers.append(local)
+    return port
+  }
+
+  private func listen(
+    _ server: HTTPServer, _ address: HostSettings.Address, _ what: String
+  ) throws(HostFault) -> UInt16 {
+    do { return try server.listen(tcp: address.host, port: address.port) } catch {
+      throw .door("\(what): \(error)")
+    }
+  }
+
+  package struct Addresses: Sendable, Equatable {
+    package var functionDoor: String
+    package var controlDoor: String
+  }
+}
+
+/// Stands at the control door's socket until the door itself is there, in the same turn.
+@LoopActor
+private final class ControlDoorEntry: HTTPResponder {
+  var door: ControlDoor?
+
+  func admit(_ head: HTTPRequest) -> HTTPAdmission {
+    door?.admit(head) ?? .refuse(HTTPResponse(status: 503))
+  }
+
+  func handle(_ exchange: HTTPExchange) { door?.handle(exchange) }
+}

@@ -1,0 +1,96 @@
+// What a host is told before it starts. Where each value came from (flag, environment, file,
+// default) is the command's business.
+
+package import Invocations
+package import Records
+
+package struct HostSettings: Sendable {
+  package struct Address: Sendable, Equatable, CustomStringConvertible {
+    package var host: String
+    package var port: UInt16
+
+    package init(host: String, port: UInt16) {
+      self.host = host
+      self.port = port
+    }
+
+    /// `127.0.0.1:8080`, `[::1]:8080`, `:8080` (all addresses); nil for anything else.
+    package init?(_ text: String) {
+      guard let colon = text.lastIndex(of: ":"),
+        let port = UInt16(text[text.index(after: colon)...])
+      else { return nil }
+      var host = String(text[..<colon])
+      if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
+      self.init(host: host.isEmpty ? "0.0.0.0" : host, port: port)
+    }
+
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+  }
+
+  package var declarations: [FunctionDeclaration]
+  package var executable: String
+  package var executableArguments: [String] = []
+  package var dataDirectory = ".apus"
+  package var functionDoor = Address(host: "127.0.0.1", port: 8080)
+  package var controlDoor = Address(host: "127.0.0.1", port: 7070)
+  package var token: String?
+  package var durability = Durability.disk
+  package var hostNumber = 0
+  package var workersPerGroup = 1
+  /// From a handler's cancellation to SIGKILL for its worker.
+  package var grace = Duration.seconds(5)
+  /// After SIGTERM: how long what runs may take to end.
+  package var drainTime = Duration.seconds(30)
+  /// Looks up a secret that a manifest names.
+  package var secret: @Sendable (String) -> String? = { _ in nil }
+  package var version = "0.1.0"
+
+  package init(declarations: [FunctionDeclaration], executable: String) {
+    self.declarations = declarations
+    self.executable = executable
+  }
+
+  /// CONTRACT §5: without a token the control door stays on this machine.
+  func checkDoors() throws(HostFault) {
+    guard token != nil || controlDoor.isLoopback else {
+      throw .openControlDoor(address: "\(controlDoor)")
+    }
+  }
+}
+
+/// Why a host did not start.
+package enum HostFault: Error, CustomStringConvertible {
+  case store(RecordFault)
+  case workers(String)
+  case missingHandlers([String])
+  case door(String)
+  case openControlDoor(address: String)
+  case routes(String)
+  case timers(String)
+  case notWritable(path: String, reason: String)
+
+  package var description: String {
+    switch self {
+    case .store(let fault): "\(fault)"
+    case .workers(let reason): reason
+    case .missingHandlers(let mistakes): mistakes.joined(separator: "\n")
+    case .door(let reason): reason
+    case .openControlDoor(let address):
+      "the control door cannot listen on \(address) without a token: set APUS_TOKEN, "
+        + "or use a loopback address such as 127.0.0.1:7070"
+    case .routes(let reason): "the routes cannot be built: \(reason)"
+    case .timers(let reason): "the timers cannot be built: \(reason)"
+    case .notWritable(let path, let reason): "\(path) cannot be written: \(reason)"
+    }
+  }
+
+  /// True where the user's manifests or arguments are at fault: exit code 65.
+  package var isBadInput: Bool {
+    switch self {
+    case .missingHandlers, .routes, .timers: true
+    case .store, .workers, .door, .openControlDoor, .notWritable: false
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// Counters in the Prometheus text format, version 0.0.4.
+
+import Dispatching
+import EventLoop
+import Invocations
+import Records
+
+extension Host {
+  package var metrics: [UInt8] {
+    var text = MetricsText()
+    let functions = bulletin.statistics.functions
+    let names = functions.keys.sorted()
+    text.counter("apus_accepted_total", "Invocations accepted.", names) { functions[$0]?.accepted }
+    text.counter("apus_duplicates_total", "Events that came again and did not run again.", names) {
+      functions[$0]?.duplicates
+    }
+    text.counter("apus_attempts_started_total", "Attempts started.", names) {
+      functions[$0]?.started
+    }
+    text.counter("apus_attempts_retried_total", "Attempts after which the work goes on.", names) {
+      functions[$0]?.retried
+    }
+    text.counter("apus_succeeded_total", "Invocations that ended succeeded.", names) {
+      functions[$0]?.succeeded
+    }
+    text.counter("apus_dead_total", "Invocations that ended dead.", names) { functions[$0]?.dead }
+    text.counter("apus_cancelled_total", "Invocations that ended cancelled.", names) {
+      functions[$0]?.cancelled
+    }
+    let counts = Dictionary(
+      dispatcher.counts.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    let desks = counts.keys.sorted()
+    text.gauge("apus_unfinished", "Accepted and not ended.", desks) { counts[$0]?.unfinished }
+    text.gauge("apus_running", "Attempts with a worker.", desks) { counts[$0]?.running }
+    writeHouse(to: &text)
+    return Array(text.text.utf8)
+  }
+
+  private func writeHouse(to text: inout MetricsText) {
+    text.plain("apus_record_backlog", "gauge", "Changes not yet on disk.", store.backlog)
+    text.plain("apus_invocations_in_memory", "gauge", "Unfinished work in memory.", dispatcher.liveCount)
+    text.plain("apus_idempotency_keys", "gauge", "Keys kept.", dispatcher.keyCount)
+    text.plain(
+      "apus_fenced_answers_total", "counter", "Answers of attempts that were no longer live.",
+      bulletin.statistics.fenced)
+    text.plain(
+      "apus_workers_started_total", "counter", "Worker processes started.",
+      bulletin.statistics.workersStarted)
+    text.plain(
+      "apus_workers_lost_total", "counter", "Worker processes that ended unasked.",
+      bulletin.statistics.workersLost)
+    text.plain("apus_boot", "gauge", "How often this store was started.", boot)
+    text.plain("apus_store_stalled", "gauge", "1 while the record cannot be written.", dispatcher.isStalled == nil ? 0 : 1)
+  }
+}
+
+private struct MetricsText {
+  var text = ""
+
+  mutating func counter(_ name: String, _ help: String, _ functions: [String], _ value: (String) -> Int?) {
+    series(name, "counter", help, functions, value)
+  }
+
+  mutating func gauge(_ name: String, _ help: String, _ functions: [String], _ value: (String) -> Int?) {
+    series(name, "gauge", help, functions, value)
+  }
+
+  mutating func plain(_ name: String, _ type: String, _ help: String, _ value: Int) {
+    text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n\(name) \(value)\n"
+  }
+
+  private mutating func series(
+    _ name: String, _ type: String, _ help: String, _ functions: [String], _ value: (String) -> Int?
+  ) {
+    text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    for function in functions {
+      text += "\(name){function=\"\(function)\"} \(value(function) ?? 0)\n"
+    }
+  }
+}

@@ -1,0 +1,181 @@
+// Start: what blocks happens before the loop has anything to do, and each step only when the one
+// before it holds.
+//
+//   1 data directory, lock, store, recovery     on the caller's thread
+//   2 rooms wired                               on the loop from here
+//   3 workers up, every handler there
+//   4 timers, doors
+//   5 doors.json                                on the caller's thread
+
+import EventLoop
+import Glibc
+import Invocations
+import Records
+import Workers
+
+package final class RunningHost: Sendable {
+  package let host: Host
+  package let addresses: Host.Addresses
+  private let settings: HostSettings
+  private let store: RecordStore
+
+  private init(
+    host: Host, addresses: Host.Addresses, settings: HostSettings, store: RecordStore
+  ) {
+    self.host = host
+    self.addresses = addresses
+    self.settings = settings
+    self.store = store
+  }
+
+  /// Blocks until the doors are open. Not to be called on the loop. `missing` turns the names of the
+  /// worker's handlers into mistakes of the manifests; `prepare` runs on the loop before anything
+  /// happens that a listener could miss.
+  package static func start(
+    _ settings: HostSettings, missing: @escaping @Sendable ([String]) -> [String] = { _ in [] },
+    prepare: @escaping @Sendable @LoopActor (Host) -> Void = { _ in }
+  ) throws -> RunningHost {
+    try settings.checkDoors()
+    let ear = onLoop { Host.Ear() }
+    let opened = try openStore(settings, ear)
+    do {
+      let host = try onLoop { () -> Result<Host, HostFault> in
+        do throws(HostFault) {
+          let host = try Host(settings, store: opened.store, recovery: opened.recovery, ear: ear)
+          prepare(host)
+          return .success(host)
+        } catch { return .failure(error) }
+      }.get()
+      try launch(host, settings, missing)
+      let addresses = try onLoop { () -> Result<Host.Addresses, HostFault> in
+        do throws(HostFault) {
+          host.timerDesk.start()
+          return .success(try host.openDoors())
+        } catch { return .failure(error) }
+      }.get()
+      let running = RunningHost(
+        host: host, addresses: addresses, settings: settings, store: opened.store)
+      try running.writeDoors()
+      return running
+    } catch {
+      // Nothing was accepted yet; the store closes as it was.
+      opened.store.close()
+      throw error
+    }
+  }
+
+  private static func openStore(
+    _ settings: HostSettings, _ ear: Host.Ear
+  ) throws -> (store: RecordStore, recovery: Recovery) {
+    do {
+      return try RecordStore.open(
+        directory: settings.dataDirectory, durability: settings.durability,
+        deliver: { news in EventLoop.shared.submit { ear.host?.heard(news) } })
+    } catch { throw HostFault.store(error) }
+  }
+
+  private static func launch(
+    _ host: Host, _ settings: HostSettings, _ missing: @escaping @Sendable ([String]) -> [String]
+  ) throws {
+    let outcome = awaitLoop { (done: @escaping @Sendable (Result<Void, HostFault>) -> Void) in
+      host.launch(
+        settings.declarations, executable: settings.executable,
+        arguments: settings.executableArguments, missing: { missing($0) }
+      ) { done($0.map { _ in () }) }
+    }
+    try outcome.get()
+  }
+
+  // MARK: doors.json
+
+  private var doorsPath: String { "\(settings.dataDirectory)/doors.json" }
+
+  /// Written beside and renamed, so that no reader finds half a file.
+  private func writeDoors() throws {
+    var json = JSONWriter()
+    json.object { json in
+      json.field("functionDoor", addresses.functionDoor)
+      json.field("controlDoor", addresses.controlDoor)
+      json.field("pid", getpid())
+    }
+    let fresh = "\(doorsPath).new"
+    let bytes = json.bytes + [UInt8(ascii: "\n")]
+    let descriptor = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw notWritable(fresh) }
+    defer { close(descriptor) }
+    guard write(descriptor, bytes, bytes.count) == bytes.count, rename(fresh, doorsPath) == 0
+    else { throw notWritable(fresh) }
+  }
+
+  private func notWritable(_ path: String) -> HostFault {
+    .notWritable(path: path, reason: String(cString: strerror(errno)))
+  }
+
+  // MARK: Stop
+
+  /// Blocks until everything is on disk and every process is gone. See Shutdown for the order.
+  package func stop(within time: Duration? = nil) {
+    let drainTime = time ?? settings.drainTime
+    let host = host
+    awaitLoop { (done: @escaping @Sendable (Bool) -> Void) in
+      host.stop(within: drainTime) { done(true) }
+    }
+    store.close()
+    unlink(doorsPath)
+    unlink("\(settings.dataDirectory)/control.sock")
+  }
+}
+
+/// Runs `body` on the loop and waits for its value.
+package func onLoop<Value: Sendable>(
+  _ body: @escaping @Sendable @LoopActor () -> Value
+) -> Value {
+  awaitLoop { done in done(body()) }
+}
+
+/// Runs `body` on the loop and waits until it calls back, then or later.
+@discardableResult
+package func awaitLoop<Value: Sendable>(
+  _ body: @escaping @Sendable @LoopActor (@escaping @Sendable (Value) -> Void) -> Void
+) -> Value {
+  precondition(!EventLoop.shared.isCurrent, "waiting for the loop on the loop would never end")
+  let box = Mailbox<Value>()
+  EventLoop.shared.submit { body { box.put($0) } }
+  return box.take()
+}
+
+/// One value handed from the loop to a thread that blocks for it.
+// Unchecked: the value is guarded by the mutex.
+private final class Mailbox<Value: Sendable>: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let arrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var value: Value?
+
+  init() {
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(arrived, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(arrived)
+    pthread_mutex_destroy(mutex)
+    arrived.deallocate()
+    mutex.deallocate()
+  }
+
+  func put(_ new: Value) {
+    pthread_mutex_lock(mutex)
+    value = new
+    pthread_cond_signal(arrived)
+    pthread_mutex_unlock(mutex)
+  }
+
+  func take() -> Value {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    while true {
+      if let value { return value }
+      pthread_cond_wait(arrived, mutex)
+    }
+  }
+}

@@ -1,0 +1,128 @@
+// The timers of the live release: one loop timer for the earliest instant. A firing, the mark that
+// says so and the invocations it makes go to the store as one.
+
+import Dispatching
+import EventLoop
+import EventSources
+import Invocations
+
+@LoopActor
+final class TimerDesk {
+  private var source: TimerSource
+  private let dispatcher: Dispatcher
+  private let clocks: any Clocks
+  private let observer: any Observer
+  private var timer: LoopTimer?
+  private var marks: [String: TimerMark]
+  private let awakeSince: WallTime
+  /// Firings that were refused (the queue is full, the store stalled) and are tried again.
+  private var refused: [TimerFiring] = []
+  private var manualIDs = UUIDv7Generator()
+
+  private static let retryPause = Duration.seconds(1)
+  /// The wall clock can be set forward while the loop sleeps; it is looked at this often.
+  private static let lookPause = Duration.seconds(10)
+
+  init(
+    _ declarations: [FunctionDeclaration], recovered: [TimerAdvance], dispatcher: Dispatcher,
+    clocks: any Clocks, observer: any Observer
+  ) throws(TimerFault) {
+    self.dispatcher = dispatcher
+    self.clocks = clocks
+    self.observer = observer
+    awakeSince = clocks.wall
+    marks = Dictionary(
+      recovered.map { ($0.name, TimerMark(name: $0.name, rule: $0.rule, last: $0.last)) },
+      uniquingKeysWith: { $1 })
+    source = try TimerSource(
+      declarations, marks: Array(marks.values), now: clocks.wall, awakeSince: awakeSince)
+  }
+
+  var statuses: [TimerSource.Status] { source.statuses }
+
+  func start() {
+    timer = LoopTimer { [weak self] in self?.look() }
+    recordNewMarks()
+    look()
+  }
+
+  func stop() {
+    timer?.close()
+    timer = nil
+  }
+
+  func redeclare(_ declarations: [FunctionDeclaration]) throws(TimerFault) {
+    for status in source.statuses {
+      marks[status.name] = TimerMark(name: status.name, rule: status.rule, last: status.last)
+    }
+    source = try TimerSource(
+      declarations, marks: Array(marks.values), now: clocks.wall, awakeSince: awakeSince)
+    recordNewMarks()
+    look()
+  }
+
+  /// Outside of the schedule; false when there is no such timer.
+  func fire(_ name: String, then: @escaping (Result<[Accepted], Refusal>) -> Void) -> Bool {
+    let now = clocks.wall
+    guard let status = source.statuses.first(where: { $0.name == name }),
+      let event = source.manualEvent(ofTimer: name, now: now, id: manualIDs.next(at: now))
+    else { return false }
+    let proposal = Proposal(function: status.function, trigger: "timer:\(name)", event: event)
+    dispatcher.accept([proposal], answered: then)
+    return true
+  }
+
+  private func recordNewMarks() {
+    for mark in source.newMarks {
+      dispatcher.accept(
+        [], advancing: TimerAdvance(name: mark.name, rule: mark.rule, last: mark.last)
+      ) { _ in }
+    }
+  }
+
+  private func look() {
+    let again = refused
+    refused = []
+    for firing in again + source.due(at: clocks.wall) { record(firing) }
+    arm()
+  }
+
+  private func record(_ firing: TimerFiring) {
+    let missed = Self.missed(of: firing)
+    let advance = TimerAdvance(
+      name: firing.timer, rule: firing.mark.rule, last: firing.mark.last, missed: missed)
+    let proposals = firing.occurrences.map {
+      Proposal(function: firing.function, trigger: "timer:\(firing.timer)", event: $0.event)
+    }
+    dispatcher.accept(proposals, advancing: advance) { [weak self] outcome in
+      // Nothing of it is on disk, the mark included: the same instants are offered again.
+      guard case .failure(let refusal) = outcome, refusal != .draining else { return }
+      self?.refused.append(firing)
+      self?.arm()
+    }
+    if !missed.isEmpty { observer.saw(.missed(timer: firing.timer, missed)) }
+  }
+
+  private static func missed(of firing: TimerFiring) -> [MissedInstant] {
+    guard let missed = firing.missed else { return [] }
+    let reason = missed.reason.rawValue
+    var list = missed.listed.map { MissedInstant(instant: $0, reason: reason) }
+    if missed.unlistedCount > 0, let oldest = missed.listed.first {
+      list.insert(
+        MissedInstant(
+          instant: WallTime(milliseconds: oldest.milliseconds - 1), count: missed.unlistedCount,
+          reason: reason), at: 0)
+    }
+    return list
+  }
+
+  private func arm() {
+    let now = clocks.wall
+    var pause = Self.lookPause
+    if let next = source.next {
+      pause = min(pause, .milliseconds(max(0, next.milliseconds - now.milliseconds)))
+    }
+    if !refused.isEmpty { pause = min(pause, Self.retryPause) }
+    timer?.arm(atMonotonic: clocks.monotonic + pause.nanoseconds)
+  }
+}
