@@ -79,7 +79,7 @@ struct WeekdaySet: Sendable, Equatable {
 extension CronExpression {
   /// Whether any year has a minute that matches; `0 0 31 2 *` has none.
   ///
-  /// A zone may still skip every such minute of a pattern with a wildcard: then `next` is nil for it.
+  /// A zone may still skip every such minute of a pattern with a wildcard: then `next` is nil.
   package var canFire: Bool {
     // 28 years in a row without a missing leap year start on every weekday, leap year or not.
     (2000..<2028).contains { year in

@@ -50,8 +50,12 @@ extension TimeZoneRules {
   ///
   /// `UTC` and `Etc/UTC` need no file.
   package static func named(_ identifier: String) throws(TimeZoneError) -> TimeZoneRules {
+    try named(identifier, in: databaseDirectory)
+  }
+
+  static var databaseDirectory: String {
     let directory = getenv("TZDIR").map { String(cString: $0) } ?? ""
-    return try named(identifier, in: directory.isEmpty ? "/usr/share/zoneinfo" : directory)
+    return directory.isEmpty ? "/usr/share/zoneinfo" : directory
   }
 
   package static func named(
@@ -88,7 +92,7 @@ extension TimeZoneRules {
 // MARK: - Stretches of one offset
 
 extension TimeZoneRules {
-  /// A stretch of time in which the offset stays the same, from `start` up to, not including, `end`.
+  /// A time in which the offset stays the same: from `start` up to, not including, `end`.
   struct Stretch: Equatable {
     let start: Int
     let end: Int
