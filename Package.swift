@@ -25,6 +25,13 @@ func tests(of name: String, imports rooms: [String] = []) -> Target {
     swiftSettings: strict)
 }
 
+/// A process that tests start, kill and listen to.
+func fixture(_ name: String, imports rooms: [String]) -> Target {
+  .executableTarget(
+    name: name, dependencies: rooms.map { .target(name: $0) }, path: "Tests/Fixtures/\(name)",
+    swiftSettings: strict)
+}
+
 func library(_ name: String, from package: String) -> Target.Dependency {
   .product(name: name, package: package)
 }
@@ -96,7 +103,8 @@ let package = Package(
     room(
       "Hosting",
       imports: [
-        "Invocations", "EventLoop", "HTTP", "EventSources", "Routing", "Dispatching", "Workers", "Records", "Doors",
+        "Invocations", "EventLoop", "HTTP", "EventSources", "Routing", "Dispatching", "Workers",
+        "Records", "Doors",
       ]),
     .executableTarget(
       name: "ApusCommand",
@@ -105,5 +113,31 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
+
+    // Tests, one folder per room; then the whole house, and its rules.
+    tests(of: "Invocations"),
+    tests(of: "WorkerProtocol"),
+    tests(of: "Apus", imports: ["WorkerProtocol", "CrashingWorker"]),
+    tests(of: "EventLoop"),
+    tests(of: "HTTP", imports: ["EventLoop"]),
+    tests(of: "Schedules"),
+    tests(of: "Manifests", imports: ["Invocations"]),
+    tests(of: "EventSources", imports: ["Invocations", "Schedules"]),
+    tests(of: "Routing", imports: ["Invocations"]),
+    tests(of: "Dispatching", imports: ["Invocations", "TestSupport"]),
+    tests(of: "Workers", imports: ["EventLoop", "Invocations", "ScriptedWorker"]),
+    tests(of: "Records", imports: ["Invocations", "RecordingChild"]),
+    tests(of: "ApusCommand"),
+    .testTarget(
+      name: "HostTests",
+      dependencies: ["EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker"],
+      swiftSettings: strict),
+    .testTarget(name: "HouseRules", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["Dispatching", "Invocations"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+    fixture("CrashingWorker", imports: ["Apus"]),
+    fixture("ScriptedWorker", imports: ["WorkerProtocol"]),
+    fixture("RecordingChild", imports: ["Records", "Invocations"]),
   ]
 )

@@ -13,7 +13,7 @@ public struct HTTPResponse: Sendable {
 
   /// The status, 200 to 599.
   public var status: Int
-  /// The header fields. Length and transfer coding are the host's business.
+  /// The header fields; length and transfer coding are the host's business.
   public var headers: HTTPHeaders
   let body: Body
 

@@ -3,6 +3,7 @@
 // clock once between two slices. As many threads as the machine has cores, at least two.
 import CCrash
 import Glibc
+import Synchronization
 
 // Unchecked: the queue and the counters are touched only under the mutex.
 final class HandlerPool: @unchecked Sendable {
@@ -15,9 +16,11 @@ final class HandlerPool: @unchecked Sendable {
 
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let workArrived = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-  /// Oldest first, from `head` on. Bounded by the attempts in flight and what they start themselves.
+  /// Oldest first, from `head` on; bounded by the attempts in flight and what they start themselves.
   private var queue: [Slice] = []
   private var head = 0
+  /// The length of the queue, to be read without the mutex.
+  private let queued = Atomic<Int>(0)
   private var idleThreads = 0
   /// A thread has been woken and has not looked at the queue yet: one at a time, because a wake-up
   /// costs more than most slices.
@@ -35,15 +38,19 @@ final class HandlerPool: @unchecked Sendable {
     }
   }
 
+  /// True when slices wait for a thread: the pool is busy, and frames may gather.
+  var hasQueuedWork: Bool { queued.load(ordering: .relaxed) > 0 }
+
   func submit(_ job: UnownedJob, of attempt: Attempt) {
     pthread_mutex_lock(mutex)
     queue.append(Slice(job: job, attempt: attempt))
+    queued.store(queue.count - head, ordering: .relaxed)
     let wakes = claimWakeUp()
     pthread_mutex_unlock(mutex)
     if wakes { pthread_cond_signal(workArrived) }
   }
 
-  /// Under the mutex. True when the caller must signal.
+  /// Under the mutex; true when the caller must signal.
   private func claimWakeUp() -> Bool {
     guard idleThreads > 0, !isWaking, head < queue.count else { return false }
     isWaking = true
@@ -52,19 +59,33 @@ final class HandlerPool: @unchecked Sendable {
 
   private func runSlices() {
     var cpu = apus_thread_cpu_nanoseconds()
+    // Where frames of this thread's attempts may have gathered.
+    var channel: WorkerChannel?
     while true {
-      let (slice, waited) = takeSlice()
-      // What the wait itself cost belongs to nobody.
-      if waited { cpu = apus_thread_cpu_nanoseconds() }
+      let slice: Slice
+      if let next = takeSlice(waits: false) {
+        slice = next
+      } else {
+        channel?.flushGathered()
+        channel = nil
+        guard let next = takeSlice(waits: true) else { continue }
+        slice = next
+        // What waiting and writing cost belongs to nobody.
+        cpu = apus_thread_cpu_nanoseconds()
+      }
+      if let channel, channel !== slice.attempt.channel { channel.flushGathered() }
+      channel = slice.attempt.channel
       cpu = slice.attempt.run(slice.job, since: cpu)
     }
   }
 
-  private func takeSlice() -> (Slice, waited: Bool) {
+  private func takeSlice(waits: Bool) -> Slice? {
     pthread_mutex_lock(mutex)
-    var waited = false
     while head == queue.count {
-      waited = true
+      guard waits else {
+        pthread_mutex_unlock(mutex)
+        return nil
+      }
       idleThreads += 1
       pthread_cond_wait(workArrived, mutex)
       idleThreads -= 1
@@ -73,10 +94,11 @@ final class HandlerPool: @unchecked Sendable {
     let slice = queue[head]
     head += 1
     compact()
+    queued.store(queue.count - head, ordering: .relaxed)
     let wakes = claimWakeUp()
     pthread_mutex_unlock(mutex)
     if wakes { pthread_cond_signal(workArrived) }
-    return (slice, waited)
+    return slice
   }
 
   private func compact() {

@@ -97,7 +97,7 @@ extension DecodingError.Context {
     }
   }
 
-  /// The decoder says what it met only in its description: `… but found a string instead.`
+  /// What the decoder met; it says so only in its description, `… but found a string instead`.
   fileprivate var found: String? {
     guard let start = debugDescription.firstRange(of: "but found ") else { return nil }
     let rest = debugDescription[start.upperBound...]

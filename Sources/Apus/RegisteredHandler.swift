@@ -23,7 +23,7 @@ struct RegisteredHandler: Sendable {
     return try JSON.decode(type, from: delivery.data, root: "data")
   }
 
-  /// By name. The first name that stands twice is thrown.
+  /// By name; the first name that stands twice is thrown.
   static func table(of functions: [any Function]) throws(DuplicateHandler) -> [String: Self] {
     var table: [String: Self] = [:]
     for function in functions {

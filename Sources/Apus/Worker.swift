@@ -91,6 +91,8 @@ package final class Worker: Sendable {
 
   /// Until there is something to read, or room for what the socket did not take before.
   private func waitForSocket() {
+    let watches = HandlerPool.shared.hasQueuedWork
+    channel.watch(watches)
     let writes = channel.isBlocked
     var polled = [
       pollfd(
@@ -98,7 +100,8 @@ package final class Worker: Sendable {
       pollfd(fd: wakeUp.readEnd, events: Int16(POLLIN), revents: 0),
     ]
     // An error of poll (a signal) shows again in the next turn.
-    _ = poll(&polled, 2, -1)
+    let count = poll(&polled, 2, watches ? 1 : -1)
+    if count == 0 { return channel.flushGathered() }
     if polled[1].revents != 0 { wakeUp.clear() }
     if polled[0].revents & Int16(POLLOUT) != 0 { channel.continueBlockedFlush() }
   }

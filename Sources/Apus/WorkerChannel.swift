@@ -1,6 +1,7 @@
 // The worker's end of the socket. Whoever finds the channel idle writes what is there, everybody
-// else only appends: wake-ups of other threads cost more than the writing. No caller ever blocks in
-// a write; when the socket is full, the reader thread, which polls anyway, takes over.
+// else only appends: wake-ups of other threads cost more than the writing. While handlers queue for
+// threads, a few frames gather first; the reader thread sees to it that none waits for long. No
+// caller ever blocks in a write: when the socket is full, the reader thread takes over.
 import CCrash
 import Glibc
 import WorkerProtocol
@@ -8,6 +9,9 @@ import WorkerProtocol
 final class WorkerChannel: Sendable {
   /// Past this, log lines are dropped and results wait.
   static let unsentBytesMax = 8 << 20
+
+  /// So many frames gather at most.
+  static let gatheredFramesMax = 16
 
   private struct Waiting: Sendable {
     var frames: [UInt8]
@@ -17,6 +21,9 @@ final class WorkerChannel: Sendable {
   private struct State: Sendable {
     /// Not yet handed to the thread that flushes.
     var pending: [UInt8] = []
+    /// The reader thread comes by within a millisecond, so frames may gather.
+    var isWatched = false
+    var gatheredFrames = 0
     /// What the socket did not take; set only while `isBlocked`.
     var remainder: ArraySlice<UInt8> = []
     var unsentBytes = 0
@@ -51,15 +58,16 @@ final class WorkerChannel: Sendable {
 
   /// Appends in any case: for small answers of the reader thread, which must not wait.
   func post(_ frames: [UInt8]) {
-    let flushes = state.withLock { Self.append(frames, to: &$0) }
+    let flushes = state.withLock { Self.append(frames, to: &$0, gathers: false) }
     if flushes { flush() }
   }
 
   /// Appends unless too much is unsent; false then.
   func offer(_ frames: [UInt8]) -> Bool {
+    let gathers = HandlerPool.shared.hasQueuedWork
     let flushes: Bool? = state.withLock { state in
       guard state.unsentBytes <= Self.unsentBytesMax else { return nil }
-      return Self.append(frames, to: &state)
+      return Self.append(frames, to: &state, gathers: gathers)
     }
     if flushes == true { flush() }
     return flushes != nil
@@ -71,7 +79,7 @@ final class WorkerChannel: Sendable {
     await withCheckedContinuation { continuation in
       let flushes: Bool? = state.withLock { state in
         guard state.unsentBytes > Self.unsentBytesMax else {
-          return Self.append(frames, to: &state)
+          return Self.append(frames, to: &state, gathers: false)
         }
         state.waiting.append(Waiting(frames: frames, continuation: continuation))
         return nil
@@ -92,6 +100,22 @@ final class WorkerChannel: Sendable {
     if isFlushed { flushed() }
   }
 
+  /// Called by the reader thread before it waits: for a millisecond at most, or for as long as it takes.
+  func watch(_ isWatched: Bool) {
+    state.withLock { $0.isWatched = isWatched }
+    if !isWatched { flushGathered() }
+  }
+
+  /// Called by a thread that has nothing else to do.
+  func flushGathered() {
+    let flushes = state.withLock { state in
+      guard !state.isFlushing, !state.pending.isEmpty else { return false }
+      state.isFlushing = true
+      return true
+    }
+    if flushes { flush() }
+  }
+
   /// Called by the reader thread when the socket takes bytes again.
   func continueBlockedFlush() {
     let remainder: ArraySlice<UInt8>? = state.withLock { state in
@@ -104,11 +128,15 @@ final class WorkerChannel: Sendable {
   }
 
   /// True when the caller must flush.
-  private static func append(_ frames: [UInt8], to state: inout State) -> Bool {
+  private static func append(_ frames: [UInt8], to state: inout State, gathers: Bool) -> Bool {
     guard !state.isBroken else { return false }
     state.pending.append(contentsOf: frames)
     state.unsentBytes += frames.count
     guard !state.isFlushing else { return false }
+    state.gatheredFrames += 1
+    guard !gathers || !state.isWatched || state.gatheredFrames >= gatheredFramesMax else {
+      return false
+    }
     state.isFlushing = true
     return true
   }
@@ -118,7 +146,7 @@ final class WorkerChannel: Sendable {
     flush(from: [])
   }
 
-  /// Writes until nothing is left or the socket is full. The caller owns the flush.
+  /// Writes until nothing is left or the socket is full; the caller owns the flush.
   private func flush(from remainder: ArraySlice<UInt8>) {
     var rest = remainder
     while true {
@@ -146,6 +174,7 @@ final class WorkerChannel: Sendable {
   private func takePending() -> ArraySlice<UInt8>? {
     var flushed: (@Sendable () -> Void)?
     let batch: ArraySlice<UInt8>? = state.withLock { state in
+      state.gatheredFrames = 0
       guard state.pending.isEmpty else {
         defer { state.pending = [] }
         return state.pending[...]

@@ -200,6 +200,8 @@ extension Dispatcher {
       guard let attempt = running[name] else { continue }
       if attempt.hasTimedOut {
         fail(attempt, timeout(of: attempt), 0)
+      } else if attempt.isCancelledByOperator {
+        cancelled(attempt, 0)
       } else {
         giveBack(attempt, because: "its worker \(worker.pid) ended with \(worker.how)")
       }

@@ -42,6 +42,8 @@ package final class Dispatcher {
   var nextReplay: UInt64 = 0
   /// What came last of the log; an answer that must not run ahead of it waits for this number.
   var appended: UInt64 = 0
+  /// How far the disk is.
+  var onDisk: UInt64 = 0
   var stalledReason: String?
   package internal(set) var isDraining = false
 
@@ -135,12 +137,7 @@ package final class Dispatcher {
 
   /// Runs `told` once everything appended so far is on disk.
   func afterAllOnDisk(_ told: @escaping () -> Void) {
-    guard let last = waitingForDisk.last, last.sequence == appended else {
-      // Nothing waits for the last number, so it may or may not be on disk: an empty group is the
-      // cheapest thing that comes after it.
-      record([], then: told)
-      return
-    }
+    guard onDisk < appended else { return told() }
     waitingForDisk.append(WaitingForDisk(sequence: appended, entering: [], told: told))
   }
 

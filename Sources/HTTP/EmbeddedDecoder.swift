@@ -1,6 +1,6 @@
-// Seats one of NIO's decoders in an EmbeddedChannel, the least pipeline it can live in, and calls it
-// directly. The channel has no loop, no time and no socket; nothing is ever scheduled on it. Use it
-// on the thread that made it.
+// Seats one of NIO's decoders in an EmbeddedChannel, the least pipeline it can live in, and calls
+// it directly. The channel has no loop, no time and no socket; nothing is ever scheduled on it. Use
+// it on the thread that made it.
 
 import NIOCore
 import NIOEmbedded

@@ -1,5 +1,5 @@
-// A small blocking HTTP/1.1 client for the command line and for tests: one connection, one request at
-// a time, kept open between requests. Not for the loop's thread, which it would stop. No TLS, no
+// A small blocking HTTP/1.1 client for the command line and for tests: one connection, one request
+// at a time, kept open between requests. Not for the loop's thread, which it would stop. No TLS, no
 // redirects, no cookies, no proxies.
 
 import NIOCore

@@ -83,6 +83,7 @@ extension HTTPConnection {
     case .idle: linger()
     case .head where isIdle: linger()
     case .head: timeOut(.headTimedOut)
+    case .body where isDiscarding: linger()
     case .body: timeOut(.bodyTimedOut)
     // What is still unsent is the send limit's matter.
     case .lingering: if stream.unsentBytes == 0 { close() }

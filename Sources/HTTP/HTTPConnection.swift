@@ -63,6 +63,8 @@ final class HTTPConnection {
     stream.onEnd = { [self] in ended($0) }
     stream.onDrained = { [self] in drained() }
     clock.startHead(limits)
+    // The stream's own limit is a fence behind ours.
+    stream.unsentBytesMax = max(stream.unsentBytesMax, 4 * limits.unsentBytesMax)
     stream.startReading()
   }
 
@@ -77,6 +79,9 @@ final class HTTPConnection {
   var backlog: Int { stream.unsentBytes + heldOutputBytes }
 
   var isIdle: Bool { state == .open && exchanges.isEmpty && !isMidRequest }
+
+  /// What is being read is a body nobody wants, of a request that has its answer.
+  var isDiscarding: Bool { arriving == nil && reader.isMidBody }
 
   private var isMidRequest: Bool { arriving != nil || reader.isMidHead || reader.isMidBody }
 
@@ -311,7 +316,7 @@ final class HTTPConnection {
     }
     // The client may have closed one direction only: what is answered from here on is still sent.
     for exchange in exchanges { exchange.clientHasGone() }
-    if isMidRequest && takesRequests && state == .open {
+    if isMidRequest && !isDiscarding && takesRequests && state == .open {
       refuse(.malformed("the connection ended before the request did"))
     } else if exchanges.isEmpty && state == .open {
       linger()

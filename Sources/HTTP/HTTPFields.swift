@@ -26,7 +26,16 @@ package struct HTTPFields: Sendable {
 /// Comparison for field names and protocol words, which RFC 9110 defines in ASCII alone.
 func asciiEqualIgnoringCase(_ left: String, _ right: String) -> Bool {
   guard left.utf8.count == right.utf8.count else { return false }
-  return zip(left.utf8, right.utf8).allSatisfy { asciiLowercased($0) == asciiLowercased($1) }
+  var (left, right) = (left, right)
+  return left.withUTF8 { left in
+    right.withUTF8 { right in
+      for index in left.indices where asciiLowercased(left[index]) != asciiLowercased(right[index])
+      {
+        return false
+      }
+      return true
+    }
+  }
 }
 
 func asciiLowercased(_ byte: UInt8) -> UInt8 {

@@ -1,6 +1,6 @@
 // Finds the end of a request's head, line by line, and enforces the limits on it to the byte. It
-// refuses what would make two readers disagree on where a line ends: bare LF, bare CR, folded lines,
-// control bytes. The grammar inside the lines is the codec's and HTTPHeadRules'.
+// refuses what would make two readers disagree on where a line ends: bare LF, bare CR, folded
+// lines, control bytes. The grammar inside the lines is the codec's and HTTPHeadRules'.
 
 import Glibc
 

@@ -31,7 +31,8 @@ package struct HTTPLimits: Sendable {
   /// Answered bytes of one connection that its client has not taken, answers held back for order
   /// included.
   ///
-  /// A stream that passes it is cut; a single larger answer becomes a 500.
+  /// A stream that passes it is cut; a single larger answer becomes a 500. Whole answers to
+  /// pipelined requests may together reach twice as much; past that the connection is dropped.
   package var unsentBytesMax = 16 * 1024 * 1024
   /// With more unsent bytes than this, a connection's next requests are not read.
   package var unsentBytesBeforePause = 256 * 1024

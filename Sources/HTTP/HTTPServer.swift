@@ -1,5 +1,5 @@
-// Listens, keeps the list of connections and their one timer, and ends them all. What is answered is
-// the responder's business, what is read the connections'.
+// Listens, keeps the list of connections and their one timer, and ends them all. What is answered
+// is the responder's business, what is read the connections'.
 
 package import EventLoop
 

@@ -52,7 +52,7 @@ package struct Invocation: Sendable, Equatable {
     case (.running(let current), .cancelled(let attempt)) where attempt == current:
       return end(.cancelled)
 
-    case (.queued, .cancelled), (.waiting, .cancelled), (.held, .cancelled):
+    case (.queued, .cancelled(nil)), (.waiting, .cancelled(nil)), (.held, .cancelled(nil)):
       return end(.cancelled)
     case (.queued, .refused(let reason)), (.waiting, .refused(let reason)),
       (.held, .refused(let reason)):

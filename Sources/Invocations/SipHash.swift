@@ -7,8 +7,9 @@ package struct SipHasher: Sendable {
   /// `low` holds the first eight bytes of the key, little endian.
   package init(key: Digest) { self.key = key }
 
-  /// What an idempotency key is looked up by. Function names hold no zero byte, so that no other
-  /// pair gives the same bytes.
+  /// What an idempotency key is looked up by.
+  ///
+  /// Function names hold no zero byte, so that no other pair gives the same bytes.
   package func digest(function: String, key text: String) -> Digest {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(function.utf8.count + 1 + text.utf8.count)

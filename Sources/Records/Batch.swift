@@ -10,9 +10,9 @@ struct Batch {
   private var unwritten: Set<Int64> = []
   /// Attempts of this commit that still run at its end.
   private(set) var running: [Int64: AttemptStart] = [:]
-  private let groups: ArraySlice<ChangeGroup>
+  private let groups: [ChangeGroup]
 
-  init(_ groups: ArraySlice<ChangeGroup>) {
+  init(_ groups: [ChangeGroup]) {
     self.groups = groups
     for group in groups {
       for change in group.changes {
@@ -76,12 +76,12 @@ struct Batch {
   private mutating func accept(
     _ acceptance: Acceptance, in tables: RecordTables
   ) throws(SQLiteFailure) {
-    try tables.insertAccepted(acceptance)
+    let function = try tables.insertAccepted(acceptance)
     let id = acceptance.id.rawValue
     if ended.contains(id), !continued.contains(id) {
       unwritten.insert(id)
     } else {
-      try tables.insertUnfinished(acceptance)
+      try tables.insertUnfinished(acceptance.id, function: function, due: acceptance.dueAt)
     }
   }
 

@@ -39,7 +39,9 @@ final class Connection {
   }
 
   private static func handle(of database: Database) throws -> OpaquePointer {
-    guard let raw = database.sqliteConnection else { throw DatabaseError(resultCode: .SQLITE_MISUSE) }
+    guard let raw = database.sqliteConnection else {
+      throw DatabaseError(resultCode: .SQLITE_MISUSE)
+    }
     return raw
   }
 
@@ -55,7 +57,9 @@ final class Connection {
     return try outcome.get()
   }
 
-  /// All or nothing. `ROLLBACK` may fail where SQLite has rolled back by itself.
+  /// All or nothing.
+  ///
+  /// `ROLLBACK` may fail where SQLite has rolled back by itself.
   func transaction<Result>(
     _ begin: String = "BEGIN IMMEDIATE", _ body: () throws(SQLiteFailure) -> Result
   ) throws(SQLiteFailure) -> Result {
@@ -77,7 +81,7 @@ final class Connection {
   }
 
   func statement(_ sql: String) throws(SQLiteFailure) -> Statement {
-    try Statement(sql, on: raw)
+    try Statement(sql, on: self)
   }
 
   /// The first column of the first row; nil where there is no row.

@@ -37,8 +37,10 @@ package struct StoreHealth: Sendable, Equatable {
 extension RecordStore {
   package typealias Answer<Value> = @Sendable (Result<Value, RecordFault>) -> Void
 
-  /// Newest first. A page may hold fewer than `limit` and still have a `next`: each looks at a
-  /// bounded part of the history.
+  /// Newest first.
+  ///
+  /// A page may hold fewer than `limit` and still have a `next`: each looks at a bounded part of
+  /// the history.
   package func list(_ filter: InvocationFilter, then: @escaping Answer<Page<InvocationRecord>>) {
     inspect(then) { inspector throws(SQLiteFailure) in try inspector.list(filter) }
   }
@@ -85,9 +87,11 @@ extension RecordStore {
   ) {
     ask(refused: { then(.failure($0)) }) { inspector in
       do throws(SQLiteFailure) {
-        then(.success(try inspector.connection.use { () throws(SQLiteFailure) in
-          try question(inspector)
-        }))
+        then(
+          .success(
+            try inspector.connection.use { () throws(SQLiteFailure) in
+              try question(inspector)
+            }))
       } catch {
         then(.failure(error.fault(at: inspector.connection.path)))
       }

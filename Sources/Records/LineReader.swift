@@ -9,7 +9,8 @@ final class LineReader {
   private let deliver: @Sendable (RecordNews) -> Void
   private let names: NameCache
   private let rows: RecordRows
-  private let waiting: Statement
+  private let waitingThen: Statement
+  private let waitingLater: Statement
   private let replay: Statement
 
   init(
@@ -21,7 +22,8 @@ final class LineReader {
     self.deliver = deliver
     names = try NameCache(on: connection)
     rows = RecordRows(names: names, hasher: hasher)
-    waiting = try connection.statement(SQL.waiting)
+    waitingThen = try connection.statement(SQL.waitingThen)
+    waitingLater = try connection.statement(SQL.waitingLater)
     replay = try connection.statement(SQL.replay)
   }
 
@@ -53,32 +55,61 @@ final class LineReader {
   private func readWaiting(
     _ function: String, _ after: LinePlace?, _ limit: Int
   ) throws(SQLiteFailure) -> RecordNews {
-    waiting.begin()
-    waiting.add(try names.name(of: function))
-    waiting.add(after?.due.milliseconds ?? .min)
-    waiting.add(after?.id.rawValue ?? .min)
-    waiting.add(limit + 1)
-    defer {
-      waiting.reset()
-      requests.note(steps: waiting.takeSteps())
-    }
-    var records: [WaitingRecord] = []
-    var bytes = 0
-    while try waiting.next() {
-      guard records.count < limit, bytes < StoreLimits.pageBytesMax else {
-        return .waiting(function: function, after: after, records, hasMore: true)
+    var page = LinePage(limit: limit)
+    // One snapshot: work that changes its place between the two walks must not be missed.
+    try connection.transaction("BEGIN") { () throws(SQLiteFailure) in
+      let name = try names.name(of: function)
+      if let after {
+        waitingThen.begin().add(name)
+        waitingThen.add(after.due.milliseconds)
+        waitingThen.add(after.id.rawValue)
+        waitingThen.add(limit + 1)
+        try read(waitingThen, into: &page)
       }
-      let record = try rows.waiting(waiting)
-      bytes += record.acceptance.event.data.count
-      records.append(record)
+      guard !page.isFull else { return }
+      waitingLater.begin().add(name)
+      waitingLater.add(after?.due.milliseconds ?? .min)
+      waitingLater.add(limit - page.records.count + 1)
+      try read(waitingLater, into: &page)
     }
-    return .waiting(function: function, after: after, records, hasMore: false)
+    return .waiting(function: function, after: after, page.records, hasMore: page.isFull)
+  }
+
+  private func read(_ query: Statement, into page: inout LinePage) throws(SQLiteFailure) {
+    defer {
+      query.reset()
+      requests.note(steps: query.takeSteps())
+    }
+    while try query.next() {
+      guard page.hasRoom else {
+        page.isFull = true
+        return
+      }
+      page.add(try rows.waiting(query))
+    }
   }
 
   private func readReplay(_ id: InvocationID) throws(SQLiteFailure) -> Replay? {
     replay.begin().add(id.rawValue)
     defer { replay.reset() }
     return try replay.next() ? rows.replay(replay, of: id) : nil
+  }
+}
+
+private struct LinePage {
+  let limit: Int
+  private(set) var records: [WaitingRecord] = []
+  private var bytes = 0
+  /// There is more than these.
+  var isFull = false
+
+  init(limit: Int) { self.limit = limit }
+
+  var hasRoom: Bool { records.count < limit && bytes < StoreLimits.pageBytesMax }
+
+  mutating func add(_ record: WaitingRecord) {
+    records.append(record)
+    bytes += record.acceptance.event.data.count
   }
 }
 

@@ -36,7 +36,9 @@ final class Mailbox: Sendable {
   /// No more will be appended; whoever waits in `take` comes back.
   func close() { state.change { $0.isClosing = true } }
 
-  /// Everything that gathered. Waits while there is nothing, until `deadline`.
+  /// Everything that gathered.
+  ///
+  /// Waits while there is nothing, until `deadline`.
   func take(until deadline: UInt64?) -> (groups: [ChangeGroup], isClosing: Bool) {
     let arrived = state.wait(until: deadline) { state in
       guard !state.groups.isEmpty || state.isClosing else {

@@ -28,7 +28,9 @@ final class NameTable {
     try name(text, countMax: StoreLimits.namesMax)
   }
 
-  /// A word of a client. It can use up its part of the numbers and nothing else.
+  /// A word of a client.
+  ///
+  /// It can use up its part of the numbers and nothing else.
   func foreign(_ text: String) throws(SQLiteFailure) -> StoredName {
     try name(text, countMax: StoreLimits.clientNamesMax)
   }
@@ -56,7 +58,9 @@ final class NameTable {
   }
 }
 
-/// A reader's side: it learns names as it meets them. Numbers never change their meaning.
+/// A reader's side: it learns names as it meets them.
+///
+/// Numbers never change their meaning.
 final class NameCache {
   private var texts: [Int64: String] = [:]
   private let byNumber: Statement
@@ -85,7 +89,9 @@ final class NameCache {
     return text
   }
 
-  /// As rows carry it. A text without a number is itself: it may be past the limit.
+  /// As rows carry it.
+  ///
+  /// A text without a number is itself: it may be past the limit.
   func name(of text: String) throws(SQLiteFailure) -> StoredName {
     byText.begin().add(text)
     defer { byText.reset() }

@@ -3,6 +3,7 @@
 // call here touches a file or waits for one, but `open` and `close`.
 package import Invocations
 
+/// Whoever opens it closes it: its threads hold it up until then.
 package final class RecordStore: RecordLog, Sendable {
   private let directory: DataDirectory
   private let mailbox: Mailbox
@@ -106,9 +107,11 @@ package final class RecordStore: RecordLog, Sendable {
 
   // MARK: End
 
-  /// Writes what was appended, marks a clean end and frees the directory; the threads are gone
-  /// when it returns. Readers that still wait are answered `closed` or not at all. Returns how many
-  /// changes could not be written. Nothing may be appended afterwards; closing again does nothing.
+  /// Writes what was appended, marks a clean end and frees the directory; the threads are gone when
+  /// it returns.
+  ///
+  /// Readers that still wait are answered `closed` or not at all. Returns how many changes could
+  /// not be written. Nothing may be appended afterwards; closing again does nothing.
   @discardableResult
   package func close() -> Int {
     let isFirst = end.withLock { end in

@@ -45,10 +45,12 @@ final class RecordTables {
 
   // MARK: Acceptance
 
-  func insertAccepted(_ acceptance: Acceptance) throws(SQLiteFailure) {
+  /// Returns the function as rows name it.
+  func insertAccepted(_ acceptance: Acceptance) throws(SQLiteFailure) -> StoredName {
+    let function = try names.own(acceptance.function)
     accept.begin()
     accept.add(acceptance.id.rawValue)
-    accept.add(try names.own(acceptance.function))
+    accept.add(function)
     accept.add(try names.own(acceptance.trigger))
     accept.add(try optional(acceptance.queue) { text throws(SQLiteFailure) in try names.own(text) })
     try addEvent(acceptance.event)
@@ -63,6 +65,7 @@ final class RecordTables {
     try accept.run()
     if let key = acceptance.key { try insertKey(key, of: acceptance.id) }
     try timers.fired(acceptance)
+    return function
   }
 
   private func addEvent(_ event: Event) throws(SQLiteFailure) {
@@ -99,11 +102,13 @@ final class RecordTables {
     try rememberKey.run()
   }
 
-  func insertUnfinished(_ acceptance: Acceptance) throws(SQLiteFailure) {
+  func insertUnfinished(
+    _ id: InvocationID, function: StoredName, due: WallTime
+  ) throws(SQLiteFailure) {
     queue.begin()
-    queue.add(acceptance.id.rawValue)
-    queue.add(try names.own(acceptance.function))
-    queue.add(acceptance.dueAt.milliseconds)
+    queue.add(id.rawValue)
+    queue.add(function)
+    queue.add(due.milliseconds)
     try queue.run()
   }
 

@@ -3,9 +3,10 @@
 import Invocations
 
 struct Refusal {
-  /// Refused while this lasts; later changes about them are dropped as well. Two generations: who
-  /// goes on sending into a full store must not fill the memory, and what the loop still says of a
-  /// refused invocation comes soon after.
+  /// Refused while this lasts; later changes about them are dropped as well.
+  ///
+  /// Two generations: who goes on sending into a full store must not fill the memory, and what the
+  /// loop still says of a refused invocation comes soon after.
   private var ids: Set<Int64> = []
   private var olderIDs: Set<Int64> = []
   private var keptLogs = 0

@@ -74,7 +74,8 @@ enum SQL {
   static let settle = "INSERT OR REPLACE INTO settled (id, redriven_as) VALUES (?1, ?2)"
 
   static let countDuplicate = """
-    INSERT INTO duplicates (id, count) VALUES (?1, 1) ON CONFLICT (id) DO UPDATE SET count = count + 1
+    INSERT INTO duplicates (id, count) VALUES (?1, 1)
+    ON CONFLICT (id) DO UPDATE SET count = count + 1
     """
 
   static let advanceTimer = "INSERT OR REPLACE INTO timers (name, rule, last) VALUES (?1, ?2, ?3)"
@@ -123,13 +124,19 @@ enum SQL {
     a.created, a.due, a.attempts_max, k.high, k.low, k.body_high, k.body_low, k.expires
     """
 
-  static let waiting = """
+  private static let line = """
     SELECT u.state, u.due, u.attempts, u.failures, \(acceptance)
     FROM unfinished u INDEXED BY unfinished_line
       JOIN accepted a ON a.id = u.id LEFT JOIN keys k ON k.invocation = u.id
-    WHERE u.function = ?1 AND u.state IN (1, 3) AND (u.due, u.id) > (?2, ?3)
-    ORDER BY u.due, u.id LIMIT ?4
+    WHERE u.function = ?1 AND u.state IN (1, 3)
     """
+
+  /// The rest of a line after a place is two walks of the index: what is due at that very moment,
+  /// and what is due later.
+  ///
+  /// As one comparison of pairs SQLite would walk the whole moment.
+  static let waitingThen = "\(line) AND u.due = ?2 AND u.id > ?3 ORDER BY u.id LIMIT ?4"
+  static let waitingLater = "\(line) AND u.due > ?2 ORDER BY u.due, u.id LIMIT ?3"
 
   private static let result = """
     f.error_code, f.error_message, f.error_type, f.result_status, f.result_headers,
@@ -178,6 +185,7 @@ enum SQL {
     """
 
   /// Walks ids downwards and says of each whether it fits the filter; the reader decides how far.
+  ///
   /// The dearest questions stand last.
   static func scan(_ source: ScanSource) -> String {
     """

@@ -40,7 +40,7 @@ enum Schema {
       attempts INTEGER NOT NULL, failures INTEGER NOT NULL, cpu INTEGER NOT NULL,
       started INTEGER, worker INTEGER, boot INTEGER
     );
-    CREATE INDEX unfinished_line ON unfinished (function, due, id) WHERE state IN (1, 3);
+    CREATE INDEX unfinished_line ON unfinished (function, due) WHERE state IN (1, 3);
 
     CREATE TABLE finished (
       id INTEGER PRIMARY KEY, state INTEGER NOT NULL, reason INTEGER, ended INTEGER NOT NULL,

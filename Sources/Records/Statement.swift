@@ -1,18 +1,19 @@
 // One prepared statement on the raw connection, bound and read by position. Used by one thread at
-// a time; it is finalized with its last reference, before its connection closes.
+// a time; it is finalized with its last reference.
 import GRDBSQLite
 
 final class Statement {
-  private let connection: OpaquePointer
+  /// Kept until the statement is finalized: a connection must not close before.
+  private let connection: Connection
   private let raw: OpaquePointer
   /// The parameter or column that comes next.
   private var place: Int32 = 0
 
-  init(_ sql: String, on connection: OpaquePointer) throws(SQLiteFailure) {
+  init(_ sql: String, on connection: Connection) throws(SQLiteFailure) {
     var prepared: OpaquePointer?
     let code = sqlite3_prepare_v3(
-      connection, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
-    guard code == SQLITE_OK, let prepared else { throw SQLiteFailure(of: connection) }
+      connection.raw, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
+    guard code == SQLITE_OK, let prepared else { throw SQLiteFailure(of: connection.raw) }
     self.connection = connection
     raw = prepared
   }
@@ -112,7 +113,7 @@ final class Statement {
     let code = sqlite3_step(raw)
     guard code == SQLITE_DONE || code == SQLITE_ROW else { throw failed() }
     sqlite3_reset(raw)
-    return Int(sqlite3_changes(connection))
+    return Int(sqlite3_changes(connection.raw))
   }
 
   /// Steps to the next row and its first column; false behind the last one.
@@ -132,7 +133,7 @@ final class Statement {
   func takeSteps() -> Int { Int(sqlite3_stmt_status(raw, SQLITE_STMTSTATUS_VM_STEP, 1)) }
 
   private func failed() -> SQLiteFailure {
-    let failure = SQLiteFailure(of: connection)
+    let failure = SQLiteFailure(of: connection.raw)
     sqlite3_reset(raw)
     return failure
   }

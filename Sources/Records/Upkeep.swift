@@ -57,8 +57,10 @@ final class Upkeep {
     self.due = MonotonicTime.now + connection.use { pruneKeysStep() }
   }
 
-  /// Pages since the last checkpoint. The log starts over, and its count with it, once it has been
-  /// copied whole and no reader needs it.
+  /// Pages since the last checkpoint.
+  ///
+  /// The log starts over, and its count with it, once it has been copied whole and no reader needs
+  /// it.
   private var growth: Int {
     Int(walPages.pointee < walPagesCopied ? walPages.pointee : walPages.pointee - walPagesCopied)
   }
@@ -71,7 +73,9 @@ final class Upkeep {
   }
 
   /// A checkpoint that fails leaves the log as it is; the next commit meets the same disk and says
-  /// what is wrong with it. Only the forced one waits for readers, and not for long.
+  /// what is wrong with it.
+  ///
+  /// Only the forced one waits for readers, and not for long.
   private func checkpoint(_ mode: Int32) {
     sqlite3_busy_timeout(connection.raw, 100)
     sqlite3_wal_checkpoint_v2(connection.raw, "main", mode, nil, nil)
@@ -83,8 +87,9 @@ final class Upkeep {
 
   private static let second: UInt64 = 1_000_000_000
 
-  /// One step over the keys in the order of their invocations; returns the pause to the next. A
-  /// failure is met again by the next commit, which reports it.
+  /// One step over the keys in the order of their invocations; returns the pause to the next.
+  ///
+  /// A failure is met again by the next commit, which reports it.
   private func pruneKeysStep() -> UInt64 {
     guard let end = try? stepEnd() else {
       keysSeen = 0

@@ -74,7 +74,8 @@ final class Writer {
 
   private func commitNext() {
     let count = nextCount()
-    var batch = Batch(waiting.prefix(count))
+    // A copy: a slice would share the storage, and taking the groups out would copy all that wait.
+    var batch = Batch(Array(waiting.prefix(count)))
     do throws(SQLiteFailure) {
       try commit(&batch)
     } catch {
@@ -150,7 +151,8 @@ final class Writer {
     // An id or an attempt that was written twice is an error of this program; to go on would write
     // a false record, and to wait would wait forever.
     precondition(
-      failure.primaryCode != SQLITE_CONSTRAINT, "a change contradicts the record: \(failure.message)")
+      failure.primaryCode != SQLITE_CONSTRAINT,
+      "a change contradicts the record: \(failure.message)")
     let now = MonotonicTime.now
     if var stall {
       stall.pause = min(stall.pause * 2, StoreLimits.stallPauseMax)

@@ -92,25 +92,27 @@ extension WorkerRoster {
   }
 }
 
+// Field by field from the assignment, without copies of the values between: this runs for every
+// attempt, and a copied event costs a dozen reference counts.
 extension Start {
   init(_ assignment: Assignment, remainingNanoseconds: UInt64) {
-    let acceptance = assignment.acceptance
     self.init(
       function: assignment.function.name, handler: assignment.function.handler,
       attemptsMax: UInt16(clamping: assignment.attemptsMax),
       failures: UInt16(clamping: assignment.failures), remainingNanoseconds: remainingNanoseconds,
-      idempotencyKey: acceptance.key?.text ?? acceptance.id.description,
-      cause: acceptance.cause?.rawValue,
-      event: EventFields(acceptance), call: acceptance.call.map(Call.init))
+      idempotencyKey: assignment.acceptance.key?.text
+        ?? assignment.acceptance.id.description,
+      cause: assignment.acceptance.cause?.rawValue,
+      event: EventFields(assignment.acceptance.event, acceptedAt: assignment.acceptance.createdAt),
+      call: assignment.acceptance.call.map(Call.init))
   }
 }
 
 extension Start.EventFields {
-  fileprivate init(_ acceptance: Acceptance) {
-    let event = acceptance.event
+  fileprivate init(_ event: Event, acceptedAt: WallTime) {
     self.init(
       id: event.id, source: event.source, type: event.type, subject: event.subject,
-      time: event.time ?? rfc3339(acceptance.createdAt), dataContentType: event.dataContentType,
+      time: event.time ?? rfc3339(acceptedAt), dataContentType: event.dataContentType,
       dataSchema: event.dataSchema,
       extensions: event.extensions.map { NameValue(name: $0.name, value: $0.value.text) },
       data: event.data)

@@ -78,10 +78,19 @@ final class WorkerGroup {
   }
 
   func start(_ assignment: Assignment) -> Int32 {
-    let free = members.filter(\.hasRoom).min { $0.inFlight.count < $1.inFlight.count }
-    guard let free else { preconditionFailure("start() without asking hasRoom(for:) before") }
+    guard let free = leastLoaded else {
+      preconditionFailure("start() without asking hasRoom(for:) before")
+    }
     send(assignment, to: free, remainingNanoseconds: assignment.remainingNanoseconds)
     return free.pid
+  }
+
+  private var leastLoaded: WorkerProcess? {
+    var best: WorkerProcess?
+    for worker in members where worker.hasRoom {
+      if worker.inFlight.count < best?.inFlight.count ?? .max { best = worker }
+    }
+    return best
   }
 
   /// Returns 0 where the process that will run it is not there yet.

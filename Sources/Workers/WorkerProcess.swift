@@ -21,7 +21,6 @@ final class WorkerProcess {
     /// The latest of them, with what it has printed so far.
     var name: AttemptName?
     var flight = Flight()
-    var readAt: UInt64 = 0
   }
 
   let role: Role
@@ -38,7 +37,9 @@ final class WorkerProcess {
   private(set) var isDismissed = false
   /// Never more than `attemptsInFlightMax`.
   var inFlight: [AttemptName: Flight] = [:]
-  /// Answered in this turn or in the last one: what they printed may still be on its way.
+  /// Answered since the last frame to this worker.
+  ///
+  /// Its streams are read in any order, so that what they printed may come after their answers.
   private(set) var lately = Lately()
   private(set) var answered = 0
   var ignoredFrames = 0
@@ -252,7 +253,6 @@ extension WorkerProcess {
   }
 
   private func read(_ bytes: UnsafeRawBufferPointer) {
-    lately.readAt = pool.now
     do {
       try reader.read(bytes) { head, payload in try take(head, payload) }
     } catch {
@@ -312,13 +312,8 @@ extension WorkerProcess {
     pool.printed?(pid, line)
   }
 
-  /// Streams of one process are read in any order: an answer may overtake a line.
-  private static let overtakingMax: UInt64 = 50_000_000
-
   private var onlyPrinter: AttemptName? {
-    guard inFlight.count + lately.count == 1 else { return nil }
-    if let name = inFlight.first?.key { return name }
-    return pool.now - lately.readAt < WorkerProcess.overtakingMax ? lately.name : nil
+    inFlight.count + lately.count == 1 ? inFlight.first?.key ?? lately.name : nil
   }
 
   /// Counts a line of an attempt; the count includes this one.

@@ -49,7 +49,7 @@ package struct WorkerSettings: Sendable {
   /// The crashed thread only, without registers and images: 8 ms in place of 23 ms.
   package static let quickBacktrace =
     "enable=yes,color=no,interactive=no,threads=crashed,images=none,registers=none,"
-    + "symbolicate=fast,output-to=stderr,warnings=suppressed"
+    + "symbolicate=fast,output-to=stderr"
 }
 
 /// An executable and the functions that it shall run.

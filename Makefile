@@ -1,0 +1,42 @@
+# Every target does its own set-up. `make` alone says what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+SWIFT_FLAGS := --explicit-target-dependency-import-check error
+SOURCES := Package.swift Sources Tests Functions
+
+.PHONY: help setup dev serve test test-threads lint bench clean
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
+
+setup: ## Install what is missing (libuv, SQLite, pkg-config, time zones)
+	@./.ci/setup
+
+dev: setup ## Build, start the host with the sample shop, watch Functions/ and Manifests/
+	swift build --product apus
+	.build/debug/apus dev $(ARGS)
+
+serve: setup ## Build for release and run the sample shop as in production
+	swift build -c release --product apus
+	swift build -c release --product Shop
+	.build/release/apus serve --worker .build/release/Shop $(ARGS)
+
+test: setup ## Build everything, warnings are errors, and run all tests
+	swift build --build-tests $(SWIFT_FLAGS)
+	swift test --skip-build $(SWIFT_FLAGS)
+
+test-threads: setup ## The tests under the thread sanitizer (a build of its own)
+	swift test --sanitize=thread --scratch-path .build-threads $(ARGS)
+
+lint: ## Formatting and house rules of every source file
+	swift format lint --strict --recursive --parallel $(SOURCES)
+
+bench: setup ## Measure this machine: events through the doors, the workers and the record
+	swift build -c release --product apus
+	swift build -c release --product Shop
+	.build/release/apus bench --worker .build/release/Shop $(ARGS)
+
+clean: ## Remove what was built; the store in .apus/ stays
+	rm -rf .build .build-threads

@@ -1,0 +1,58 @@
+// A worker for tests that need a process of its own: handlers that crash in different ways, and one
+// that only waits, so that there is something else in flight.
+import Apus
+import Dispatch
+import Glibc
+
+@main struct CrashingWorker: FunctionApp {
+  var functions: [any Function] {
+    Handler("Wait") { (_: NoInput, context) in
+      context.logger.info("waiting")
+      try await Task.sleep(for: .seconds(600))
+    }
+    Handler("Trap") { (_: NoInput, _) in try await settleThen { fatalError("on purpose") } }
+    Handler("OutOfRange") { (index: Int, _) in
+      try await settleThen { _ = [1, 2, 3][index] }
+    }
+    Handler("BadAddress") { (address: UInt, _) in
+      try await settleThen { UnsafeMutablePointer<UInt8>(bitPattern: address)?.pointee = 1 }
+    }
+    Handler("Abort") { (_: NoInput, _) in try await settleThen { abort() } }
+    Handler("Overflow") { (depth: Int, _) in
+      try await settleThen { _ = overflow(depth) }
+    }
+    Handler("TrapInActor") { (_: NoInput, _) in await Shared.actor.trap() }
+    Handler("TrapInChild") { (_: NoInput, _) in
+      try await Task { try await settleThen { fatalError("in a task of its own") } }.value
+    }
+    Handler("KillFromOutside") { (_: NoInput, context) in
+      context.logger.info("\(getpid())")
+      while !Task.isCancelled {}
+    }
+    Handler("Echo") { (text: String, _) in text }
+    Handler("Block") { (_: NoInput, context) in
+      context.logger.info("blocking")
+      DispatchSemaphore(value: 0).wait()
+    }
+  }
+}
+
+/// Suspends first, so that the crash is not on the thread and in the slice that the attempt began in.
+private func settleThen(_ crash: () -> Void) async throws {
+  await Task.yield()
+  try await Task.sleep(for: .milliseconds(1))
+  crash()
+}
+
+private actor Shared {
+  static let actor = Shared()
+
+  func trap() { fatalError("in a shared actor") }
+}
+
+@inline(never) private func overflow(_ depth: Int) -> Int {
+  withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { bytes in
+    bytes[0] = UInt8(truncatingIfNeeded: depth)
+    return overflow(depth + 1) + Int(bytes[0])
+  }
+}

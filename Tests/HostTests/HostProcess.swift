@@ -1,0 +1,186 @@
+// A real host in a process of its own, with its workers, its store and its doors: what a user runs.
+
+import EventLoop
+import Foundation
+import HTTP
+import Testing
+
+final class HostProcess {
+  let directory: URL
+  let functionDoor: HTTPClient
+  let controlDoor: HTTPClient
+  private let process: Process
+  private let control: HTTPClient.Address
+
+  /// Starts `apus serve` and returns when its doors are open.
+  static func start(
+    manifests: URL, worker: String, data: URL, environment: [String: String] = [:]
+  ) async throws -> HostProcess {
+    try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
+    try? FileManager.default.removeItem(at: data.appending(path: "doors.json"))  // of a killed host
+    let process = Process()
+    process.executableURL = Self.product("apus")
+    process.arguments = [
+      "serve", "--manifests", manifests.path(), "--worker", Self.product(worker).path(), "--data",
+      data.path(), "--function-door", "127.0.0.1:0", "--control-door", "127.0.0.1:0",
+    ]
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    let errors = data.appending(path: "stderr.log")
+    FileManager.default.createFile(atPath: errors.path(), contents: nil)
+    process.standardError = try FileHandle(forWritingTo: errors)
+    process.standardOutput = FileHandle.nullDevice
+    let doors = try await Self.appearance(of: "doors.json", in: data, after: process)
+    return try HostProcess(process, directory: data, doors: doors)
+  }
+
+  private init(_ process: Process, directory: URL, doors: Data) throws {
+    self.process = process
+    self.directory = directory
+    let addresses = try #require(try JSONSerialization.jsonObject(with: doors) as? [String: Any])
+    functionDoor = HTTPClient(try Self.address(addresses["functionDoor"]))
+    control = try Self.address(addresses["controlDoor"])
+    controlDoor = HTTPClient(control)
+  }
+
+  private static func address(_ value: Any?) throws -> HTTPClient.Address {
+    let url = try #require((value as? String).flatMap(URL.init(string:)))
+    return .tcp(host: try #require(url.host()), port: UInt16(try #require(url.port)))
+  }
+
+  /// Runs the process and waits until the file is there, or the process has ended.
+  private static func appearance(
+    of name: String, in directory: URL, after process: Process
+  ) async throws -> Data {
+    let (changes, feed) = AsyncStream<Void>.makeStream()
+    let watcher = try await watch(directory, feed)
+    process.terminationHandler = { _ in feed.yield() }
+    try process.run()
+    for await _ in changes {
+      if let data = FileManager.default.contents(atPath: directory.appending(path: name).path()) {
+        await close(watcher)
+        return data
+      }
+      guard process.isRunning else { break }
+    }
+    await close(watcher)
+    let said = FileManager.default.contents(
+      atPath: directory.appending(path: "stderr.log").path())
+    throw HostDidNotStart(said: String(decoding: said ?? Data(), as: UTF8.self))
+  }
+
+  struct HostDidNotStart: Error { var said: String }
+
+  @LoopActor
+  private static func watch(
+    _ directory: URL, _ feed: AsyncStream<Void>.Continuation
+  ) throws -> FileWatcher {
+    try FileWatcher(directory: directory.path()) { _ in feed.yield() }
+  }
+
+  @LoopActor
+  private static func close(_ watcher: FileWatcher) { watcher.close() }
+
+  // MARK: Ends
+
+  func kill() {
+    Glibc.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  /// SIGTERM, and the exit status.
+  func terminate() -> Int32 {
+    process.terminate()
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  // MARK: Questions
+
+  func get(_ path: String) throws -> [String: Any] {
+    let response = try controlDoor.send("GET", path)
+    #expect(response.status == 200, "\(path): \(String(decoding: response.body, as: UTF8.self))")
+    return try #require(
+      try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any])
+  }
+
+  /// All of a listing, page by page.
+  func items(_ path: String) throws -> [[String: Any]] {
+    var all: [[String: Any]] = []
+    var cursor: String?
+    repeat {
+      let separator = path.contains("?") ? "&" : "?"
+      let page = try get(path + (cursor.map { "\(separator)cursor=\($0)" } ?? ""))
+      all += try #require(page["items"] as? [[String: Any]])
+      cursor = page["next"] as? String
+    } while cursor != nil
+    return all
+  }
+
+  func post(_ path: String, _ body: String = "", headers: [(String, String)] = []) throws
+    -> HTTPClientResponse
+  {
+    try controlDoor.send(
+      "POST", path, headers: [("Content-Type", "application/json")] + headers,
+      body: Array(body.utf8))
+  }
+
+  func order(_ id: String, card: String = "4242") throws -> HTTPClientResponse {
+    let body = """
+      {"orderId":"\(id)","customerId":"cust-441","items":[{"sku":"book","quantity":1}],\
+      "total":129.99,"card":"\(card)"}
+      """
+    return try functionDoor.send(
+      "POST", "/orders", headers: [("Content-Type", "application/json"), ("Idempotency-Key", id)],
+      body: Array(body.utf8))
+  }
+
+  /// Blocks until nothing is unfinished.
+  func untilAllHasEnded() throws { try until { try self.unfinished() == 0 } }
+
+  /// Looks once, and then whenever the host tells that something happened.
+  func until(_ isSo: @escaping () throws -> Bool) throws {
+    let follower = HTTPClient(control, readTimeout: .seconds(60))
+    var failure: (any Error)?
+    _ = try follower.stream("GET", "/v1/stream") { _ in
+      do { return try !isSo() } catch {
+        failure = error
+        return false
+      }
+    }
+    if let failure { throw failure }
+    #expect(try isSo())
+  }
+
+  func unfinished() throws -> Int {
+    try items("/v1/functions").reduce(0) { sum, function in
+      sum + (function["waiting"] as? Int ?? 0) + (function["running"] as? Int ?? 0)
+    }
+  }
+
+  // MARK: Places
+
+  static func product(_ name: String) -> URL {
+    // Test bundles and executables are built into the same folder.
+    Bundle.main.bundleURL.appending(path: name)
+  }
+
+  static let checkout = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  static func temporaryFolder() throws -> URL {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "apus-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    return folder
+  }
+
+  /// Manifests for one test, one text a function.
+  static func manifests(_ texts: [String]) throws -> URL {
+    let folder = try temporaryFolder()
+    for (index, text) in texts.enumerated() {
+      try text.write(
+        to: folder.appending(path: "\(index).yaml"), atomically: true, encoding: .utf8)
+    }
+    return folder
+  }
+}

@@ -1,0 +1,171 @@
+// The record log in memory, with a disk that a test turns by hand: what was appended is lost by a
+// restart until `commit` has taken it, and its news wait until the test delivers them.
+
+package import Invocations
+
+package final class MemoryRecordLog: RecordLog {
+  /// What a kill leaves: rows as the store would have them.
+  package struct Row: Equatable {
+    package var acceptance: Acceptance
+    package var state: StateWord
+    package var reason: DeathReason?
+    package var due: WallTime
+    package var attempts = 0
+    package var failures = 0
+    package var history: [AttemptRecord] = []
+    package var result: StoredResult?
+    package var error: ErrorRecord?
+    package var endings = 0
+  }
+
+  package private(set) var disk: [InvocationID: Row] = [:]
+  package private(set) var timers: [String: TimerAdvance] = [:]
+  package private(set) var logs: [LogLine] = []
+  package private(set) var duplicates: [InvocationID] = []
+  package private(set) var appended: [[RecordChange]] = []
+  private var pending: [(sequence: UInt64, changes: [RecordChange])] = []
+  private var sequence: UInt64 = 0
+  private var news: [RecordNews] = []
+  package var fails = false
+  private var isStalled = false
+
+  package init() {}
+
+  package var backlog: Int { pending.count }
+
+  package func append(_ changes: [RecordChange]) -> UInt64 {
+    sequence += 1
+    appended.append(changes)
+    pending.append((sequence, changes))
+    return sequence
+  }
+
+  package func readWaiting(function: String, after: LinePlace?, limit: Int) {
+    let rows = disk.values
+      .filter { $0.acceptance.function == function && ($0.state == .queued || $0.state == .waiting) }
+      .map {
+        WaitingRecord(
+          acceptance: $0.acceptance, state: $0.state, due: $0.due, attempts: $0.attempts,
+          failures: $0.failures)
+      }
+      .filter { row in after.map { row.place > $0 } ?? true }
+      .sorted { $0.place < $1.place }
+    news.append(
+      .waiting(
+        function: function, after: after, Array(rows.prefix(limit)), hasMore: rows.count > limit))
+  }
+
+  package func readReplay(_ id: InvocationID, token: UInt64) {
+    let row = disk[id]
+    let replay = row.flatMap { row in
+      row.state.isFinal
+        ? Replay(
+          id: id, state: row.state, reason: row.reason, result: row.result, error: row.error) : nil
+    }
+    news.append(.replay(token: token, replay))
+  }
+
+  // MARK: The disk's own time
+
+  /// Writes the oldest `groups` appends, all of them by default, and queues the news of it.
+  package func commit(groups: Int = .max) {
+    let batch = pending.prefix(groups)
+    guard let last = batch.last else { return }
+    guard !fails else { return refuse() }
+    pending.removeFirst(batch.count)
+    for group in batch { for change in group.changes { write(change) } }
+    news.append(.durable(upTo: last.sequence))
+  }
+
+  /// As a full disk does: acceptances are refused, everything else is kept for later.
+  private func refuse() {
+    var refused: [InvocationID] = []
+    for (place, group) in pending.enumerated() {
+      pending[place].changes = group.changes.filter {
+        if case .accept(let acceptance) = $0 {
+          refused.append(acceptance.id)
+          return false
+        }
+        return true
+      }
+    }
+    guard !isStalled || !refused.isEmpty else { return }
+    isStalled = true
+    news.append(.stalled(reason: "disk full", refused: refused))
+  }
+
+  package func heal() {
+    fails = false
+    isStalled = false
+    news.append(.healed)
+  }
+
+  package func takeNews() -> [RecordNews] {
+    defer { news = [] }
+    return news
+  }
+
+  /// What is left after `kill -9`: nothing that was not committed, no news on their way.
+  package func restart() -> Recovery {
+    pending = []
+    news = []
+    var unfinished: [String: Int] = [:]
+    var interrupted = 0
+    for (id, row) in disk where !row.state.isFinal {
+      unfinished[row.acceptance.function, default: 0] += 1
+      if row.state == .running {
+        disk[id]?.state = .queued
+        interrupted += 1
+      }
+    }
+    return Recovery(
+      boot: 1, lastID: disk.keys.max() ?? InvocationID(rawValue: 0), unfinished: unfinished,
+      interrupted: interrupted, keys: rememberedKeys(), timers: Array(timers.values), paused: [:],
+      digestKey: Digest(high: 1, low: 2), wasStoppedCleanly: false)
+  }
+
+  private func rememberedKeys() -> [RememberedKey] {
+    disk.values.compactMap { row in
+      row.acceptance.key.map {
+        RememberedKey(
+          digest: $0.digest, body: $0.body, invocation: row.acceptance.id,
+          expiresAt: $0.expiresAt, isFinished: row.state.isFinal)
+      }
+    }
+  }
+
+  private func write(_ change: RecordChange) {
+    switch change {
+    case .accept(let acceptance):
+      disk[acceptance.id] = Row(acceptance: acceptance, state: .queued, due: acceptance.dueAt)
+    case .start(let start):
+      guard disk[start.id]?.state.isFinal == false else { return }
+      disk[start.id]?.state = .running
+      disk[start.id]?.attempts = start.attempt
+    case .goOn(let attempt, _, let state, let due, let failures):
+      disk[attempt.invocation]?.state = state
+      disk[attempt.invocation]?.due = due
+      disk[attempt.invocation]?.failures = failures
+      disk[attempt.invocation]?.attempts = attempt.number
+      disk[attempt.invocation]?.history.append(attempt)
+    case .end(let ending): write(ending)
+    case .log(let line): logs.append(line)
+    case .timer(let advance): timers[advance.name] = advance
+    case .duplicate(let id): duplicates.append(id)
+    case .pause, .redriven, .purged: break
+    }
+  }
+
+  private func write(_ ending: Ending) {
+    disk[ending.id]?.state = ending.state
+    disk[ending.id]?.reason = ending.reason
+    disk[ending.id]?.result = ending.result
+    disk[ending.id]?.error = ending.error
+    disk[ending.id]?.endings += 1
+    if let attempt = ending.attempt {
+      disk[ending.id]?.history.append(attempt)
+      disk[ending.id]?.attempts = attempt.number
+    }
+    for child in ending.emitted { write(.accept(child)) }
+  }
+}

@@ -1,0 +1,137 @@
+// The pure parts: blame, suspects, lines, times.
+import EventLoop
+import Invocations
+import Testing
+
+@testable import Workers
+
+struct VerdictTests {
+  private let three = [name(1), name(2), name(3)]
+
+  @Test func `attempts that the crash named are to blame, whatever the host did`() {
+    for ending in [nil, HostEnding.overdue([name(1)]), .silent] {
+      let verdict = Verdict(inFlight: three, crashed: [name(2)], ending: ending)
+      #expect(verdict.culprits == [name(2)])
+      #expect(verdict.others == [name(1), name(3)])
+      #expect(verdict.suspects.isEmpty && !verdict.wasKilledByHost)
+    }
+  }
+
+  @Test func `an attempt that has answered since is not to blame`() {
+    let verdict = Verdict(inFlight: [name(1)], crashed: [], ending: .overdue([name(2)]))
+    #expect(verdict.culprits.isEmpty)
+    #expect(verdict.others == [name(1)])
+    #expect(verdict.wasKilledByHost)
+  }
+
+  @Test func `without a name all of several are suspects, and one alone is the culprit`() {
+    let several = Verdict(inFlight: three, crashed: [], ending: nil)
+    #expect(several.suspects == three && several.others == three && several.culprits.isEmpty)
+    let one = Verdict(inFlight: [name(1)], crashed: [], ending: .broken("x"))
+    #expect(one.culprits == [name(1)] && one.suspects.isEmpty)
+  }
+
+  @Test func `whom the host ends for its own reasons is given back`() {
+    for ending in [HostEnding.silent, .drainTimeout, .dismissed, .saidNoHello] {
+      let verdict = Verdict(inFlight: three, crashed: [], ending: ending)
+      #expect(verdict.others == three && verdict.suspects.isEmpty && verdict.culprits.isEmpty)
+    }
+  }
+}
+
+struct SuspectsTests {
+  @Test func `the oldest suspects are forgotten at the limit`() {
+    var suspects = Suspects(limit: 3)
+    for id in 1...5 { suspects.remember(InvocationID(rawValue: Int64(id))) }
+    #expect(suspects.count == 3)
+    #expect(!suspects.contains(InvocationID(rawValue: 2)))
+    #expect(suspects.contains(InvocationID(rawValue: 3)))
+    suspects.forget(InvocationID(rawValue: 3))
+    for id in 6...100 { suspects.remember(InvocationID(rawValue: Int64(id))) }
+    #expect(suspects.count == 3)
+    #expect(suspects.contains(InvocationID(rawValue: 100)))
+  }
+
+  @Test func `a suspect that returned is as young as its return`() {
+    var suspects = Suspects(limit: 2)
+    let ids = (1...3).map { InvocationID(rawValue: Int64($0)) }
+    suspects.remember(ids[0])
+    suspects.forget(ids[0])
+    suspects.remember(ids[1])
+    suspects.remember(ids[0])
+    suspects.remember(ids[2])
+    #expect(suspects.contains(ids[0]) && suspects.contains(ids[2]))
+  }
+}
+
+struct PrintedLinesTests {
+  private func cut(_ parts: [String]) -> [String] {
+    var cutter = LineCutter()
+    var lines: [String] = []
+    for part in parts {
+      Array(part.utf8).withUnsafeBytes { cutter.cut($0) { lines.append($0) } }
+    }
+    cutter.finish { lines.append($0) }
+    return lines
+  }
+
+  @Test func `lines are cut wherever reads end`() {
+    let text = "one\n\nthree\nfour without an end"
+    let expected = ["one", "", "three", "four without an end"]
+    for place in text.indices {
+      #expect(cut([String(text[..<place]), String(text[place...])]) == expected)
+    }
+  }
+
+  @Test func `a line over the limit comes in pieces`() {
+    let limit = LineCutter.lineBytesMax
+    let lines = cut([String(repeating: "x", count: 2 * limit + 5) + "\ny\n"])
+    #expect(lines.map(\.utf8.count) == [limit, limit, 5, 1])
+    #expect(cut([String(repeating: "x", count: limit) + "\n"]).map(\.utf8.count) == [limit])
+  }
+
+  @Test func `a backtrace is kept up to its limits`() {
+    var many = CrashLines([])
+    for number in 0..<500 { many.append("\(number)") }
+    #expect(many.lines.count == CrashLines.linesMax)
+    var long = CrashLines([])
+    for _ in 0..<100 { long.append(String(repeating: "x", count: 1000)) }
+    #expect(long.lines.count == 65)
+  }
+
+  @Test func `last lines are the last`() {
+    var last = LastLines()
+    for number in 1...1000 { last.append("\(number)") }
+    #expect(last.all.count == LastLines.linesMin)
+    #expect(last.all.first == "801" && last.all.last == "1000")
+    last.append("main.swift:3: Fatal error: x")
+    last.append("and more")
+    #expect(Array(last.sinceFatalError()) == ["main.swift:3: Fatal error: x", "and more"])
+  }
+}
+
+struct WordingTests {
+  @Test func `times are RFC 3339 in UTC with milliseconds`() {
+    let times: [(Int64, String)] = [
+      (0, "1970-01-01T00:00:00.000Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+      (-1, "1969-12-31T23:59:59.999Z"), (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+      (.max, "9999-12-31T23:59:59.999Z"), (.min, "0000-01-01T00:00:00.000Z"),
+    ]
+    for (milliseconds, text) in times {
+      #expect(rfc3339(WallTime(milliseconds: milliseconds)) == text)
+    }
+  }
+
+  @Test func `a long message is cut between characters`() {
+    let cut = cut(String(repeating: "é", count: 100), to: 50)
+    #expect(cut.utf8.count <= 50)
+    #expect(cut.hasSuffix("é … (cut)"))
+  }
+
+  @Test func `faults say what to do`() {
+    let fault = WorkerFault.missingSecrets(["KEY": ["charge", "refund"]])
+    #expect(fault.description.contains("KEY (asked for by charge, refund)"))
+    let ended = WorkerFault.ended(executable: "/x", how: "exit status 7", lines: ["no key"])
+    #expect(ended.description.hasSuffix("its last lines:\n  no key"))
+  }
+}
