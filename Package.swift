@@ -109,7 +109,7 @@ let package = Package(
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "Hosting", "Manifests", "Schedules", "Invocations", "HTTP", "EventLoop", "Workers",
+        "Hosting", "Doors", "Manifests", "Schedules", "Invocations", "HTTP", "EventLoop", "Workers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
@@ -127,7 +127,13 @@ let package = Package(
     tests(of: "Dispatching", imports: ["Invocations", "TestSupport"]),
     tests(of: "Workers", imports: ["EventLoop", "Invocations", "ScriptedWorker"]),
     tests(of: "Records", imports: ["Invocations", "RecordingChild"]),
-    tests(of: "ApusCommand"),
+    .testTarget(
+      name: "ApusCommandTests",
+      dependencies: [
+        "ApusCommand", "Hosting", "Doors", "Invocations", "HTTP", "EventLoop",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ], swiftSettings: strict),
     .testTarget(
       name: "HostTests",
       dependencies: ["EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker"],

@@ -14,11 +14,16 @@ package final class ControlDoor: HTTPResponder {
   unowned let house: any House
   private let guards: DoorGuard
   var ids = UUIDv7Generator()
-  var streams: Set<EventStream.Name> = []
+  var streams: [EventStream.Name: EventStream] = [:]
 
   package init(house: any House, guards: DoorGuard) {
     self.house = house
     self.guards = guards
+  }
+
+  /// Streams never end by themselves; a host that stops ends them.
+  package func endStreams() {
+    for stream in Array(streams.values) { stream.close() }
   }
 
   package func admit(_ head: HTTPRequest) -> HTTPAdmission {

@@ -56,6 +56,12 @@ final class EventStream: HappeningListener {
     timer?.arm(atMonotonic: EventLoop.shared.now + Self.heartbeat.nanoseconds)
   }
 
+  /// The host stops: the stream is whole as far as it goes.
+  func close() {
+    exchange.endStream()
+    end()
+  }
+
   private func end() {
     guard !hasEnded else { return }
     hasEnded = true
@@ -71,7 +77,7 @@ final class EventStream: HappeningListener {
       return
     }
     if missed > 0 {
-      exchange.send(Array("event: missed\ndata: {\"count\":\(missed)}\n\n".utf8))
+      exchange.send(Array("event: dropped\ndata: {\"count\":\(missed)}\n\n".utf8))
       missed = 0
     }
     var bytes = Array("event: \(line.name)\ndata: ".utf8)
@@ -94,9 +100,9 @@ extension ControlDoor {
             headers: HTTPFields([("Retry-After", "5")]))))
     }
     let stream = EventStream(exchange, house: house, filter: filter) { [weak self] stream in
-      self?.streams.remove(stream.name)
+      self?.streams[stream.name] = nil
     }
-    streams.insert(stream.name)
+    streams[stream.name] = stream
     stream.begin()
   }
 }

@@ -49,10 +49,10 @@ extension JSONWriter {
     field("dueAt", record.due)
     field("startedAt", record.startedAt)
     field("finishedAt", record.endedAt)
-    let queued = record.startedAt.map {
-      max(0, $0.milliseconds - record.acceptance.dueAt.milliseconds)
-    }
-    field("queuedMs", queued)
+    // A later attempt's start says nothing of how long the first one queued.
+    let first = record.attempts <= 1 ? record.startedAt : record.history.first?.startedAt
+    field(
+      "queuedMs", first.map { max(0, $0.milliseconds - record.acceptance.dueAt.milliseconds) })
     var run: Int64?
     if let started = record.startedAt, let ended = record.endedAt {
       run = max(0, ended.milliseconds - started.milliseconds)

@@ -36,6 +36,7 @@ package final class Host {
 
   private(set) var functionServer: HTTPServer?
   private(set) var controlServers: [HTTPServer] = []
+  private(set) var controlDoors: [ControlDoor] = []
   private var alarm: LoopTimer?
 
   /// The store's threads hold this before the host exists; the host joins on the loop.
@@ -115,13 +116,13 @@ package final class Host {
     releaseNumber += 1
     let release = WorkerRelease(
       executable: executable, arguments: arguments, functions: declarations, number: releaseNumber)
-    pool.launch(release) { [weak self] outcome in
+    let objections: @LoopActor (WorkerRoster) -> [String] = { missing($0.handlers.map(\.name)) }
+    pool.launch(release, objections: objections) { [weak self] outcome in
       guard let self else { return }
       switch outcome {
+      case .failure(.objectedTo(let mistakes)): then(.failure(.missingHandlers(mistakes)))
       case .failure(let fault): then(.failure(.workers("\(fault)")))
       case .success(let roster):
-        let mistakes = missing(roster.handlers.map(\.name))
-        guard mistakes.isEmpty else { return then(.failure(.missingHandlers(mistakes))) }
         do throws(HostFault) {
           try adopt(declarations, roster)
           then(.success(roster))
@@ -161,12 +162,14 @@ package final class Host {
     let server = HTTPServer(responder: entry)
     let port = try listen(server, settings.controlDoor, "control door")
     let names = DoorGuard.names(host: settings.controlDoor.host, port: port)
-    entry.door = ControlDoor(
-      house: self, guards: DoorGuard(token: settings.token, hosts: names))
+    let door = ControlDoor(house: self, guards: DoorGuard(token: settings.token, hosts: names))
+    entry.door = door
     controlServers.append(server)
 
-    let local = HTTPServer(
-      responder: ControlDoor(house: self, guards: DoorGuard(token: settings.token, hosts: nil)))
+    let localDoor = ControlDoor(
+      house: self, guards: DoorGuard(token: settings.token, hosts: nil))
+    let local = HTTPServer(responder: localDoor)
+    controlDoors = [door, localDoor]
     do { try local.listen(unix: "\(settings.dataDirectory)/control.sock") } catch {
       throw .door("control door: \(error)")
     }

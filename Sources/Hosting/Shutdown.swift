@@ -8,6 +8,7 @@
 //   5 the store writes everything and closes      (RunningHost, off the loop)
 
 import Dispatching
+import Doors
 import EventLoop
 import HTTP
 import Invocations
@@ -27,6 +28,7 @@ extension Host {
 
   /// Answers that are on their way get a moment; the pool has told how every attempt ended.
   private func closeConnections(_ done: @escaping @LoopActor () -> Void) {
+    for door in controlDoors { door.endStreams() }
     var servers = controlServers
     if let functionServer { servers.append(functionServer) }
     var open = servers.count

@@ -84,13 +84,14 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
   /// it was.
   package func launch(
     _ release: WorkerRelease,
+    objections: @escaping @LoopActor (WorkerRoster) -> [String] = { _ in [] },
     ready: @escaping @LoopActor (Result<WorkerRoster, WorkerFault>) -> Void
   ) {
     guard !isStopping else {
       return EventLoop.shared.afterTurn { ready(.failure(.stopped)) }
     }
     giveUpLaunch(.superseded)
-    let launch = ReleaseInUse(release, ready)
+    let launch = ReleaseInUse(release, objections: objections, ready)
     launching = launch
     do {
       let plans = try planGroups(of: release.functions, settings)
@@ -105,6 +106,9 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
 
   func advanceLaunch() {
     guard let launch = launching, launch.groups.allSatisfy(\.isReady) else { return }
+    let roster = launch.groups.first?.roster ?? WorkerRoster()
+    let mistakes = launch.objections(roster)
+    guard mistakes.isEmpty else { return giveUpLaunch(.objectedTo(mistakes)) }
     launching = nil
     for group in launch.groups { group.serve() }
     let before = current
@@ -112,7 +116,7 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
     before?.retire(until: now + settings.drainTimeout.nanoseconds)
     rearm()
     planRoomNews()
-    launch.ready(.success(launch.groups.first?.roster ?? WorkerRoster()))
+    launch.ready(.success(roster))
   }
 
   private func giveUpLaunch(_ fault: WorkerFault) {

@@ -6,15 +6,18 @@ import EventLoop
 @LoopActor
 final class ReleaseInUse {
   let release: WorkerRelease
+  /// Asked when all workers are up and before anything goes to them.
+  let objections: @LoopActor (WorkerRoster) -> [String]
   let ready: @LoopActor (Result<WorkerRoster, WorkerFault>) -> Void
   private(set) var groups: [WorkerGroup] = []
   private(set) var groupOf: [String: WorkerGroup] = [:]
 
   init(
-    _ release: WorkerRelease,
+    _ release: WorkerRelease, objections: @escaping @LoopActor (WorkerRoster) -> [String],
     _ ready: @escaping @LoopActor (Result<WorkerRoster, WorkerFault>) -> Void
   ) {
     self.release = release
+    self.objections = objections
     self.ready = ready
   }
 

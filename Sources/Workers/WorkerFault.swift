@@ -11,6 +11,8 @@ package enum WorkerFault: Error, Equatable, Sendable, CustomStringConvertible {
   /// It sent what the protocol does not allow, such as another version.
   case spokeNonsense(executable: String, reason: String, lines: [String])
   /// Another release was launched before this one was ready.
+  /// The workers came up and do not hold what the manifests ask for.
+  case objectedTo([String])
   case superseded
   case stopped
 
@@ -22,6 +24,7 @@ package enum WorkerFault: Error, Equatable, Sendable, CustomStringConvertible {
     case .ended: "worker-ended"
     case .saidNoHello: "worker-silent"
     case .spokeNonsense: "worker-protocol"
+    case .objectedTo: "missing-handler"
     case .superseded: "release-superseded"
     case .stopped: "host-stopping"
     }
@@ -41,6 +44,8 @@ package enum WorkerFault: Error, Equatable, Sendable, CustomStringConvertible {
         + "that does nothing slow before its main starts" + WorkerFault.quote(lines)
     case .spokeNonsense(let executable, let reason, let lines):
       "the worker \(executable) broke the protocol: \(reason)" + WorkerFault.quote(lines)
+    case .objectedTo(let mistakes):
+      mistakes.joined(separator: "\n")
     case .superseded:
       "another release was launched before this one was ready"
     case .stopped:

@@ -120,7 +120,7 @@ struct LiveLineTests {
       "09:00:00.250 ○ worker 7 ended  exit status 0"
     ),
     (
-      "missed", #"{"count":12}"#,
+      "dropped", #"{"count":12}"#,
       "09:00:00.250 … 12 lines are missing: this reader is too slow"
     ),
   ])

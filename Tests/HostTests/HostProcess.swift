@@ -27,7 +27,7 @@ final class HostProcess {
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let errors = data.appending(path: "stderr.log")
-    FileManager.default.createFile(atPath: errors.path(), contents: nil)
+    try Data().write(to: errors)
     process.standardError = try FileHandle(forWritingTo: errors)
     process.standardOutput = FileHandle.nullDevice
     let doors = try await Self.appearance(of: "doors.json", in: data, after: process)

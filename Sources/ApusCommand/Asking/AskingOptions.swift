@@ -1,0 +1,116 @@
+// What every command that asks a host takes: where the host is, and how its answer is shown.
+
+import ArgumentParser
+import Glibc
+import HTTP
+import Invocations
+
+struct AskingOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The control door, such as http://127.0.0.1:7070.", valueName: "url"))
+  var host: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The host's directory, where doors.json tells its address (default: .apus).",
+      valueName: "dir"))
+  var data: String?
+
+  @Flag(help: "Print the host's answer as it is, in JSON.")
+  var json = false
+
+  func client(readTimeout: Duration = .seconds(60)) throws(CommandFault) -> ControlClient {
+    ControlClient(try place(), readTimeout: readTimeout)
+  }
+
+  func place() throws(CommandFault) -> HostPlace {
+    let environment = Environment.variables
+    if let url = host ?? environment["APUS_HOST"].flatMap({ $0.isEmpty ? nil : $0 }) {
+      return try HostPlace.find(host: url, dataDirectory: "")
+    }
+    return try HostPlace.find(host: nil, dataDirectory: try dataDirectory())
+  }
+
+  private func dataDirectory() throws(CommandFault) -> String {
+    if let data { return data }
+    let environment = Environment.variables
+    let path = environment["APUS_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+    let settings = Settings(
+      flags: [:], environment: environment, file: try ConfigFile.find(named: path))
+    return settings.text(.data)
+  }
+
+  /// As it came with --json, else in the words of `lines`.
+  func show(_ answer: Answer, _ lines: (Presentation) -> [String]) {
+    guard !json else { return Terminal.show(String(decoding: answer.bytes, as: UTF8.self)) }
+    Terminal.show(lines(.current))
+  }
+}
+
+/// What rendering depends on beside the answer; tests bring their own.
+struct Presentation {
+  var ink: Ink
+  var now: WallTime
+  var columnsMax: Int?
+
+  static var current: Presentation {
+    Presentation(ink: .output, now: TimeWords.now, columnsMax: Terminal.columns(of: STDOUT_FILENO))
+  }
+
+  func ago(_ time: WallTime?) -> String { TimeWords.relative(time, to: now) }
+
+  /// The table, or a sentence in the place of an empty one.
+  func lines(_ table: Table, ifEmpty sentence: String) -> [String] {
+    table.isEmpty ? [sentence] : table.lines(ink, columnsMax: columnsMax)
+  }
+
+  /// `name   value` lines, aligned; those without a value are left out.
+  func fields(_ fields: [(String, String?)]) -> [String] {
+    let shown = fields.compactMap { name, value in value.map { (name, $0) } }
+    let width = shown.map(\.0.count).max() ?? 0
+    return shown.map { name, value in
+      ink(.dim, name + String(repeating: " ", count: width - name.count)) + "  " + value
+    }
+  }
+}
+
+/// The filters of invocations, dead letters and the stream; the host knows what they mean.
+struct FilterOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Only of this function.", valueName: "name")) var function: String?
+  @Option(
+    help: ArgumentHelp(
+      "Only in this state, or these, with commas: queued, running, waiting, held, succeeded, dead, "
+        + "cancelled.", valueName: "states"))
+  var state: String?
+  @Option(
+    help: ArgumentHelp(
+      "Only dead for this reason: exhausted, expired, rejected, undecodable, crashed, "
+        + "missing-handler, hops, operator.", valueName: "reason"))
+  var reason: String?
+  @Option(help: ArgumentHelp("Only from this queue.", valueName: "name")) var queue: String?
+  @Option(help: ArgumentHelp("Only with this idempotency key.", valueName: "key")) var key: String?
+  @Option(
+    help: ArgumentHelp(
+      "Only since then: a time, or a time back from now such as 2h.", valueName: "time"))
+  var since: String?
+  @Option(help: ArgumentHelp("Only until then.", valueName: "time")) var until: String?
+  @Option(
+    help: ArgumentHelp("Only with this in the event's data or the error.", valueName: "text"))
+  var text: String?
+
+  var query: [(String, String?)] {
+    [
+      ("function", function), ("state", state), ("reason", reason), ("queue", queue), ("key", key),
+      ("since", since), ("until", until), ("text", text),
+    ]
+  }
+
+  var isEmpty: Bool { query.allSatisfy { $0.1 == nil } }
+}
+
+struct PageOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("At most so many (default: 50).", valueName: "n")) var limit: Int?
+  @Option(help: ArgumentHelp("Go on after a page, as it said at its end.", valueName: "cursor"))
+  var cursor: String?
+
+  var query: [(String, String?)] { [("limit", limit.map(String.init)), ("cursor", cursor)] }
+}

@@ -1,0 +1,71 @@
+// `apus serve`: the host in production, without building or watching. It blocks the main thread
+// until a signal; everything else happens on the loop's.
+
+import ArgumentParser
+import Glibc
+import Hosting
+import Invocations
+import Logging
+import Manifests
+
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve",
+    abstract: "Runs the host for production: doors, timers, workers and the record.",
+    discussion: """
+      Each setting is a flag, else APUS_… in the environment, else a line of .apus/config.yaml, \
+      else its default. The control door asks for APUS_TOKEN when that is set. SIGTERM stops \
+      after running work has ended, a second one at once.
+      Example: apus serve --worker ./Shop --data /var/lib/shop
+      """)
+
+  @Option(help: ArgumentHelp("The executable that holds the handlers.", valueName: "executable"))
+  var worker: String?
+
+  @OptionGroup var host: HostOptions
+
+  func run() throws {
+    let settings = try host.settings([.worker: worker])
+    guard !host.printConfig else {
+      let names = Settings.Name.allCases.filter { !Settings.Name.ofBuilding.contains($0) }
+      return Terminal.show(settings.table(of: names, token: Environment.token).lines(.output))
+    }
+    guard let executable = settings[.worker]?.text else {
+      throw CommandFault.usage(
+        "name the executable with the handlers: --worker EXECUTABLE, APUS_WORKER or 'worker:' in "
+          + "the settings file")
+    }
+    // `now` is nil: an instant of the past was deployed when it was still to come.
+    let set = try ManifestReader.read(directory: settings.text(.manifests), now: nil).get()
+    try serve(settings.hostSettings(set, executable: executable), set)
+  }
+
+  private func serve(_ settings: HostSettings, _ set: ManifestSet) throws {
+    let output = LineWriter(to: STDERR_FILENO)
+    output.begin()
+    defer { output.finish() }
+    LogLines.bootstrap(output, level: Environment.variables["APUS_LOG_LEVEL"])
+    let logger = Logger(label: "apus")
+    let stop = try StopSignals.watch()
+    let running = try RunningHost.start(
+      settings, missing: { ManifestReader.check(set, handlers: $0).map(\.description) },
+      prepare: { host in
+        host.follow(HostLog(logger))
+        host.printed = { pid, line in
+          guard !line.allSatisfy(\.isWhitespace) else { return }
+          logger.notice("worker printed", metadata: ["worker": "\(pid)", "line": "\(line)"])
+        }
+      })
+    logger.info(
+      "ready",
+      metadata: [
+        "function-door": "\(running.addresses.functionDoor)",
+        "control-door": "\(running.addresses.controlDoor)", "pid": "\(getpid())",
+        "functions": "\(set.declarations.count)", "data": "\(settings.dataDirectory)",
+      ])
+    _ = stop.take()
+    logger.info("stopping", metadata: ["drain-ms": "\(settings.drainTime.milliseconds)"])
+    running.stop()
+    logger.info("stopped")
+  }
+}

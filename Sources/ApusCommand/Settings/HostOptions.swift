@@ -1,0 +1,86 @@
+// The flags of a host, the same for `serve` and `dev`, and the way from them to the host's
+// settings.
+
+import ArgumentParser
+import Hosting
+import Manifests
+
+struct HostOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Where the manifests are (default: Manifests).", valueName: "dir"))
+  var manifests: String?
+
+  @Option(help: ArgumentHelp("The host's own directory (default: .apus).", valueName: "dir"))
+  var data: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where http triggers answer (default: 127.0.0.1:8080); port 0 picks a free one.",
+      valueName: "address:port"))
+  var functionDoor: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where messages and operators come in (default: 127.0.0.1:7070).", valueName: "address:port"))
+  var controlDoor: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Settings as 'name: value' lines (default: .apus/config.yaml).", valueName: "file"))
+  var config: String?
+
+  @Flag(help: "Show each setting and where it comes from, and start nothing.")
+  var printConfig = false
+
+  @Option(
+    help: ArgumentHelp("Worker processes for each group of functions (default: 1).", valueName: "n")
+  )
+  var workers: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "What an acknowledged event outlives: a power loss (disk, the default), the process (os), "
+        + "nothing (memory).", valueName: "disk|os|memory"))
+  var durability: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "From a handler's cancellation to the end of its worker (default: 5s).", valueName: "duration"
+    ))
+  var grace: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How long running work may take to end after SIGTERM (default: 30s).", valueName: "duration"))
+  var drain: String?
+
+  func settings(_ others: [Settings.Name: String?]) throws(CommandFault) -> Settings {
+    let own: [Settings.Name: String?] = [
+      .manifests: manifests, .data: data, .functionDoor: functionDoor, .controlDoor: controlDoor,
+      .workers: workers, .durability: durability, .grace: grace, .drain: drain,
+    ]
+    let flags = own.merging(others) { _, other in other }.compactMapValues { $0 }
+    let environment = Environment.variables
+    let path = config ?? environment["APUS_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+    return Settings(
+      flags: flags, environment: environment, file: try ConfigFile.find(named: path))
+  }
+}
+
+extension Settings {
+  func hostSettings(_ set: ManifestSet, executable: String) throws(CommandFault) -> HostSettings {
+    var host = HostSettings(declarations: set.declarations, executable: executable)
+    host.dataDirectory = text(.data)
+    host.functionDoor = try address(.functionDoor)
+    host.controlDoor = try address(.controlDoor)
+    host.token = Environment.token
+    try read(.durability, into: &host.durability)
+    host.workersPerGroup = try count(.workers)
+    host.grace = try duration(.grace)
+    host.drainTime = try duration(.drain)
+    host.secret = SecretsFile.lookup(in: host.dataDirectory)
+    host.version = ApusCommand.version
+    // Once at the start, where a mistake in the file can still be said.
+    _ = try SecretsFile.find(in: host.dataDirectory)
+    return host
+  }
+}

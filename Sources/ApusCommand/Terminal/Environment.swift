@@ -1,0 +1,15 @@
+// The environment this process was started with, and what of it a child is given.
+
+import FoundationEssentials
+
+enum Environment {
+  static let tokenVariable = "APUS_TOKEN"
+
+  static let variables = ProcessInfo.processInfo.environment
+
+  /// A compiler has no use for the token.
+  static var forTools: [String: String] { variables.filter { $0.key != tokenVariable } }
+
+  /// Never a flag: those are seen by everybody who may run `ps`.
+  static var token: String? { variables[tokenVariable].flatMap { $0.isEmpty ? nil : $0 } }
+}
