@@ -148,8 +148,11 @@ package final class Dispatcher {
     let monotonic = clocks.monotonic
     for desk in round {
       if let deadline = desk.nextDeadline()?.deadline { next = min(next ?? deadline, deadline) }
-      guard desk.mayStart, let due = desk.line.nextDue, due > now else { continue }
-      let wait = UInt64(due.milliseconds - now.milliseconds).multipliedReportingOverflow(
+      guard !isDraining, stalledReason == nil, desk.mayStart, let due = desk.line.nextDue,
+        workers.hasRoom(for: desk.declaration)
+      else { continue }
+      // What came due since the last look is due now: nobody else may come to look at it.
+      let wait = UInt64(max(0, due.milliseconds - now.milliseconds)).multipliedReportingOverflow(
         by: 1_000_000)
       let at =
         wait.overflow ? .max : monotonic.addingReportingOverflow(wait.partialValue).partialValue

@@ -238,6 +238,11 @@ package final class EventLoop: SerialExecutor, @unchecked Sendable {
 
   private func runUntilProcessEnds() {
     owner.store(UInt(pthread_self()), ordering: .relaxed)
+    // Whoever started the process may have left signals blocked: then no child would be seen to end
+    // and no SIGTERM would arrive.
+    var none = sigset_t()
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, nil)
     uv_run(raw, UV_RUN_DEFAULT)
     preconditionFailure("the event loop ended, although its wake-up handle keeps it alive")
   }

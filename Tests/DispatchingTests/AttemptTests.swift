@@ -60,6 +60,18 @@ struct AttemptTests {
     #expect(row.history.map(\.outcome) == [.thrown, .thrown, .thrown])
   }
 
+  @Test func `work that came due between two looks is looked at`() throws {
+    let house = TestHouse([charge])
+    house.send("charge", dueAt: house.clocks.wall + .seconds(1))
+    house.settle()
+    let then = try #require(house.dispatcher.nextWake())
+    #expect(then == house.clocks.monotonic + 1_000_000_000)
+    house.clocks.advance(by: .seconds(2))
+    #expect(try #require(house.dispatcher.nextWake()) <= house.clocks.monotonic)
+    house.workers.roomMax = 0
+    #expect(house.dispatcher.nextWake() == nil)
+  }
+
   @Test func `a handler's own delay is kept to the millisecond`() {
     let house = TestHouse([charge])
     house.send("charge")
