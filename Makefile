@@ -25,10 +25,11 @@ serve: setup ## Build for release and run the sample shop as in production
 
 test: setup ## Build everything, warnings are errors, and run all tests
 	swift build --build-tests $(SWIFT_FLAGS)
-	swift test --skip-build $(SWIFT_FLAGS)
+	@./.ci/each-room swift test --skip-build $(SWIFT_FLAGS)
 
 test-threads: setup ## The tests under the thread sanitizer (a build of its own)
-	swift test --sanitize=thread --scratch-path .build-threads $(ARGS)
+	swift build --build-tests --sanitize=thread --scratch-path .build-threads
+	@./.ci/each-room swift test --skip-build --sanitize=thread --scratch-path .build-threads
 
 lint: ## Formatting and house rules of every source file
 	swift format lint --strict --recursive --parallel $(SOURCES)

@@ -6,8 +6,9 @@ extension Dispatcher {
   /// Emitted events may go this deep; deeper is a loop.
   package static let hopsMax = 16
 
-  /// Accepts events whose senders wait only for the disk. `answered` comes once, later, in the order
-  /// of the events.
+  /// Accepts events whose senders wait only for the disk.
+  ///
+  /// `answered` comes once, later, in the order of the events.
   package func accept(
     _ proposals: [Proposal], advancing timer: TimerAdvance? = nil,
     answered: @escaping (Result<[Accepted], Refusal>) -> Void
@@ -37,8 +38,10 @@ extension Dispatcher {
       ? .failure(.storeStalled(reason: "the record could not be written")) : .success(items)
   }
 
-  /// Accepts a call whose caller waits for the handler's answer. It may start while its record is
-  /// on its way to disk: nothing has been acknowledged, and its answer waits for the record.
+  /// Accepts a call whose caller waits for the handler's answer.
+  ///
+  /// It may start while its record is on its way to disk: nothing has been acknowledged, and its
+  /// answer waits for the record.
   package func call(_ proposal: Proposal, listener: any CallListener) {
     if let refusal = refusal(of: [proposal]) { return listener.callEnded(.refused(refusal)) }
     var changes: [RecordChange] = []

@@ -61,7 +61,8 @@ extension Dispatcher {
 
   private func timeout(of attempt: RunningAttempt) -> Failure {
     let error = ErrorRecord(
-      code: "timed-out", message: "did not end within its timeout of \(attempt.declaration.timeout)")
+      code: "timed-out", message: "did not end within its timeout of \(attempt.declaration.timeout)"
+    )
     return Failure(kind: .timedOut, error: error)
   }
 

@@ -95,8 +95,10 @@ extension Dispatcher {
       extensions: Self.lineage(of: work, hops: work.acceptance.hops + 1), data: emitted.data)
   }
 
-  /// Work that another invocation caused. Where the manifest names a key, that key decides whether
-  /// it runs; without one no key is kept, because one commit makes the event and can only do it once.
+  /// Work that another invocation caused.
+  ///
+  /// Where the manifest names a key, that key decides whether it runs; without one no key is kept,
+  /// because one commit makes the event and can only do it once.
   private func follower(
     of work: Work, _ event: Event, to function: FunctionDeclaration, queue: String,
     delay: Duration
@@ -125,8 +127,9 @@ extension Dispatcher {
 
   // MARK: Dead letters
 
-  /// The dead letter's way into the queue that its manifest names. The letter itself stays in the
-  /// store in any case.
+  /// The dead letter's way into the queue that its manifest names.
+  ///
+  /// The letter itself stays in the store in any case.
   private func deadLetter(of work: Work, _ ending: Ending) -> Work? {
     guard ending.state == .dead, let reason = ending.reason,
       let queue = desks[work.acceptance.function]?.declaration.deadLetter,

@@ -5,7 +5,9 @@ package import Invocations
 extension Dispatcher {
   // MARK: Pause
 
-  /// `function:charge-payment` or `queue:payments`; nil resumes. False when there is no such thing.
+  /// `function:charge-payment` or `queue:payments`; nil resumes.
+  ///
+  /// False when there is no such thing.
   @discardableResult
   package func pause(_ subject: String, since: WallTime?, then told: @escaping () -> Void) -> Bool {
     guard setPause(subject, since: since) else { return false }
@@ -39,6 +41,7 @@ extension Dispatcher {
   // MARK: One invocation
 
   /// Ends it `cancelled`: at once where it waits, through its handler's cancellation where it runs.
+  ///
   /// `record` is what the store says, for work that memory does not hold. False when it has ended.
   package func cancel(_ record: InvocationRecord) -> Bool {
     let id = record.acceptance.id
@@ -68,7 +71,9 @@ extension Dispatcher {
     }
   }
 
-  /// Brings the next attempt of a waiting invocation forward to now. False when it does not wait.
+  /// Brings the next attempt of a waiting invocation forward to now.
+  ///
+  /// False when it does not wait.
   package func hurry(_ id: InvocationID) -> Bool {
     guard let work = live[id], case .waiting = work.invocation.state,
       let desk = desks[work.acceptance.function]

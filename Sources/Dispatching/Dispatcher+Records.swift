@@ -43,7 +43,9 @@ extension Dispatcher {
     }
   }
 
-  /// The disk refuses. What it refused is taken back; what was promised before is kept by the log.
+  /// The disk refuses.
+  ///
+  /// What it refused is taken back; what was promised before is kept by the log.
   private func stall(_ reason: String, _ refused: [InvocationID]) {
     if stalledReason == nil { observer.saw(.storeStalled(reason: reason)) }
     stalledReason = reason

@@ -84,8 +84,10 @@ extension Dispatcher {
       remainingNanoseconds: remaining)
   }
 
-  /// Moves the state and returns the effect. A change that the state cannot take is a mistake of
-  /// this room, not of a user: the fence has let through what it should have stopped.
+  /// Moves the state and returns the effect.
+  ///
+  /// A change that the state cannot take is a mistake of this room, not of a user: the fence has
+  /// let through what it should have stopped.
   func apply(
     _ change: Invocation.Change, to work: Work, _ declaration: FunctionDeclaration
   ) -> Invocation.Effect {
@@ -117,7 +119,9 @@ extension Dispatcher {
     if desk.line.isOverFull { for dropped in desk.line.trim() { live[dropped.id] = nil } }
   }
 
-  /// Rows from the store. What memory knows already is running, or came by another way.
+  /// Rows from the store.
+  ///
+  /// What memory knows already is running, or came by another way.
   func enterLine(_ rows: ArraySlice<WaitingRecord>, at desk: FunctionDesk) {
     for row in rows where live[row.acceptance.id] == nil {
       let work = Work(row)

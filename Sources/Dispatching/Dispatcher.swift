@@ -76,8 +76,9 @@ package final class Dispatcher {
 
   // MARK: Functions
 
-  /// Takes a new set of declarations; attempts that run end under the old ones. Work of functions
-  /// that are gone stays in the store and waits for its function to come back.
+  /// Takes a new set of declarations; attempts that run end under the old ones.
+  ///
+  /// Work of functions that are gone stays in the store and waits for its function to come back.
   package func redeclare(_ functions: [FunctionDeclaration]) {
     var kept: [String: Int] = [:]
     for (name, desk) in desks { kept[name] = desk.unfinished }

@@ -13,8 +13,9 @@ final class FunctionDesk {
   var pausedSince: WallTime?
   /// Queues of this function that are paused; their work is passed over.
   var pausedQueues: Set<String> = []
-  /// Deadlines of the attempts that run, in order, because one function has one timeout. Ended
-  /// attempts are passed over, and swept out when they outnumber the running ones.
+  /// Deadlines of the attempts that run, in order, because one function has one timeout.
+  ///
+  /// Ended attempts are passed over, and swept out when they outnumber the running ones.
   var deadlines = Deque<RunningAttempt>()
   /// False when a manifest no longer declares it but work of it is still in the store.
   var isDeclared = true

@@ -5,7 +5,9 @@ import DequeModule
 package import Invocations
 
 package struct KeyBook {
-  /// About 70 bytes each. Past it new keyed events are refused until old keys expire.
+  /// About 70 bytes each.
+  ///
+  /// Past it new keyed events are refused until old keys expire.
   package static let keysMax = 20_000_000
 
   package struct Entry: Equatable {
@@ -62,8 +64,9 @@ package struct KeyBook {
     bodies[digest] = nil
   }
 
-  /// Drops what is past its time, at most `limit` keys a call. The key of unfinished work stays: it
-  /// is looked at again after another length of keeping.
+  /// Drops what is past its time, at most `limit` keys a call.
+  ///
+  /// The key of unfinished work stays: it is looked at again after another length of keeping.
   package mutating func expire(at now: WallTime, limit: Int = 1000) {
     var rest = limit
     for keep in Array(expiry.keys) {

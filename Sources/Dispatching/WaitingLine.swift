@@ -12,8 +12,10 @@ struct WaitingLine {
   /// Rows asked for at a time.
   static let refillCount = 512
 
-  /// One invocation in line. `place` is a copy: when an operator moves the invocation forward, the
-  /// older entry no longer agrees with it and is passed over.
+  /// One invocation in line.
+  ///
+  /// `place` is a copy: when an operator moves the invocation forward, the older entry no longer
+  /// agrees with it and is passed over.
   struct Entry: Comparable {
     let place: LinePlace
     let work: Work
@@ -62,7 +64,9 @@ struct WaitingLine {
     return true
   }
 
-  /// The front, if it is due. Entries that no longer agree with their work are dropped on the way.
+  /// The front, if it is due.
+  ///
+  /// Entries that no longer agree with their work are dropped on the way.
   mutating func popDue(at now: WallTime) -> Work? {
     while let front = entries.min, front.place.due <= now || !front.isLive {
       entries.removeMin()
@@ -109,8 +113,9 @@ struct WaitingLine {
 
   mutating func abandonRefill() { isRefilling = false }
 
-  /// Which of the rows read may enter, and how far memory covers the line from now on. A horizon
-  /// that moved while the rows were read makes them worthless: they are asked for again.
+  /// Which of the rows read may enter, and how far memory covers the line from now on.
+  ///
+  /// A horizon that moved while the rows were read makes them worthless: they are asked for again.
   mutating func endRefill(
     after: LinePlace?, rows: [WaitingRecord], hasMore: Bool
   ) -> ArraySlice<WaitingRecord> {

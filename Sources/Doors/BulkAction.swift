@@ -76,7 +76,9 @@ final class BulkAction {
           switch outcome {
           case .success: self.done += 1
           case .failure(let refusal):
-            if self.refused.count < 100 { self.refused.append((letter.id, HTTPProblem(refusal).detail)) }
+            if self.refused.count < 100 {
+              self.refused.append((letter.id, HTTPProblem(refusal).detail))
+            }
           }
           open -= 1
           if open == 0 { next() }

@@ -70,7 +70,9 @@ extension Host: House {
 
   package var health: HouseHealth {
     var obstacles: [String] = []
-    if let reason = dispatcher.isStalled { obstacles.append("the record cannot be written: \(reason)") }
+    if let reason = dispatcher.isStalled {
+      obstacles.append("the record cannot be written: \(reason)")
+    }
     if dispatcher.isDraining { obstacles.append("the host is stopping") }
     for (name, reason) in bulletin.statistics.unhealthy.sorted(by: { $0.key < $1.key }) {
       obstacles.append("workers of '\(name)' do not start: \(reason)")

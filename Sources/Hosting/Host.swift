@@ -107,7 +107,9 @@ package final class Host {
   // MARK: Releases
 
   /// Starts workers of `executable` for these functions and, when they are up and hold every
-  /// handler, makes the release live. What runs ends on the workers it runs on.
+  /// handler, makes the release live.
+  ///
+  /// What runs ends on the workers it runs on.
   package func launch(
     _ declarations: [FunctionDeclaration], executable: String, arguments: [String] = [],
     missing: @escaping @LoopActor ([String]) -> [String],
@@ -151,8 +153,10 @@ package final class Host {
     functionServer = function
     let controlPort = try openControlDoor()
     return Addresses(
-      functionDoor: "http://\(HostSettings.Address(host: settings.functionDoor.host, port: functionPort))",
-      controlDoor: "http://\(HostSettings.Address(host: settings.controlDoor.host, port: controlPort))")
+      functionDoor:
+        "http://\(HostSettings.Address(host: settings.functionDoor.host, port: functionPort))",
+      controlDoor:
+        "http://\(HostSettings.Address(host: settings.controlDoor.host, port: controlPort))")
   }
 
   private func openControlDoor() throws(HostFault) -> UInt16 {

@@ -38,7 +38,8 @@ extension Host {
 
   private func writeHouse(to text: inout MetricsText) {
     text.plain("apus_record_backlog", "gauge", "Changes not yet on disk.", store.backlog)
-    text.plain("apus_invocations_in_memory", "gauge", "Unfinished work in memory.", dispatcher.liveCount)
+    text.plain(
+      "apus_invocations_in_memory", "gauge", "Unfinished work in memory.", dispatcher.liveCount)
     text.plain("apus_idempotency_keys", "gauge", "Keys kept.", dispatcher.keyCount)
     text.plain(
       "apus_fenced_answers_total", "counter", "Answers of attempts that were no longer live.",
@@ -50,18 +51,24 @@ extension Host {
       "apus_workers_lost_total", "counter", "Worker processes that ended unasked.",
       bulletin.statistics.workersLost)
     text.plain("apus_boot", "gauge", "How often this store was started.", boot)
-    text.plain("apus_store_stalled", "gauge", "1 while the record cannot be written.", dispatcher.isStalled == nil ? 0 : 1)
+    text.plain(
+      "apus_store_stalled", "gauge", "1 while the record cannot be written.",
+      dispatcher.isStalled == nil ? 0 : 1)
   }
 }
 
 private struct MetricsText {
   var text = ""
 
-  mutating func counter(_ name: String, _ help: String, _ functions: [String], _ value: (String) -> Int?) {
+  mutating func counter(
+    _ name: String, _ help: String, _ functions: [String], _ value: (String) -> Int?
+  ) {
     series(name, "counter", help, functions, value)
   }
 
-  mutating func gauge(_ name: String, _ help: String, _ functions: [String], _ value: (String) -> Int?) {
+  mutating func gauge(
+    _ name: String, _ help: String, _ functions: [String], _ value: (String) -> Int?
+  ) {
     series(name, "gauge", help, functions, value)
   }
 

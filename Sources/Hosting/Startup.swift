@@ -28,9 +28,11 @@ package final class RunningHost: Sendable {
     self.store = store
   }
 
-  /// Blocks until the doors are open. Not to be called on the loop. `missing` turns the names of the
-  /// worker's handlers into mistakes of the manifests; `prepare` runs on the loop before anything
-  /// happens that a listener could miss.
+  /// Blocks until the doors are open.
+  ///
+  /// Not to be called on the loop. `missing` turns the names of the worker's handlers into mistakes
+  /// of the manifests; `prepare` runs on the loop before anything happens that a listener could
+  /// miss.
   package static func start(
     _ settings: HostSettings, missing: @escaping @Sendable ([String]) -> [String] = { _ in [] },
     prepare: @escaping @Sendable @LoopActor (Host) -> Void = { _ in }
@@ -113,7 +115,9 @@ package final class RunningHost: Sendable {
 
   // MARK: Stop
 
-  /// Blocks until everything is on disk and every process is gone. See Shutdown for the order.
+  /// Blocks until everything is on disk and every process is gone.
+  ///
+  /// See Shutdown for the order.
   package func stop(within time: Duration? = nil) {
     let drainTime = time ?? settings.drainTime
     let host = host

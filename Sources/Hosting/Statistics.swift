@@ -24,12 +24,14 @@ final class Statistics {
 
   func count(_ happening: Happening) {
     switch happening {
-    case .accepted(let acceptance): functions[acceptance.function, default: Function()].accepted += 1
+    case .accepted(let acceptance):
+      functions[acceptance.function, default: Function()].accepted += 1
     case .duplicate(_, let function): functions[function, default: Function()].duplicates += 1
     case .started(_, let function, _, _): functions[function, default: Function()].started += 1
     case .goesOn(let attempt, let function, _, _):
       functions[function, default: Function()].retried += 1
-      functions[function]?.runTimes.add(attempt.endedAt.milliseconds - attempt.startedAt.milliseconds)
+      functions[function]?.runTimes.add(
+        attempt.endedAt.milliseconds - attempt.startedAt.milliseconds)
     case .ended(let ending, let acceptedAt): count(ending, acceptedAt)
     case .fenced: fenced += 1
     case .workerStarted: workersStarted += 1

@@ -15,7 +15,9 @@ package struct Invocation: Sendable, Equatable {
 
   package let createdAt: WallTime
   package private(set) var state: State
-  /// Attempt numbers handed out so far; the next one is this plus 1. Numbers are never used again.
+  /// Attempt numbers handed out so far; the next one is this plus 1.
+  ///
+  /// Numbers are never used again.
   package private(set) var attempts: Int
   /// Attempts that failed by their own fault; attempts given back do not count.
   package private(set) var failures: Int
@@ -30,7 +32,9 @@ package struct Invocation: Sendable, Equatable {
   }
 
   /// Attempts given back for ever (workers that die again and again) are a loop too: at this many
-  /// numbers the invocation is dead. It also keeps the number in the frame's 16 bits.
+  /// numbers the invocation is dead.
+  ///
+  /// It also keeps the number in the frame's 16 bits.
   package static let attemptNumbersMax = 1000
 
   package mutating func apply(
@@ -108,7 +112,9 @@ package struct Invocation: Sendable, Equatable {
 }
 
 extension Invocation {
-  /// What happened to it. The attempt number says to which try.
+  /// What happened to it.
+  ///
+  /// The attempt number says to which try.
   package enum Change: Sendable, Equatable {
     case claimed
     case succeeded(attempt: Int)
@@ -184,7 +190,9 @@ package enum StateWord: Int, Sendable, CaseIterable, LosslessStringConvertible {
   package var isFinal: Bool { rawValue >= Self.succeeded.rawValue }
 }
 
-/// Why an invocation is dead. The raw values are stored; they are never renumbered.
+/// Why an invocation is dead.
+///
+/// The raw values are stored; they are never renumbered.
 package enum DeathReason: Int, Sendable, CaseIterable, LosslessStringConvertible {
   case exhausted = 1
   case expired = 2

@@ -45,7 +45,9 @@ extension InvocationID: LosslessStringConvertible, CustomStringConvertible {
   }
 
   /// Reads what `description` wrote; lower case and the look-alikes I, L and O are taken as
-  /// Crockford has them. Anything else is nil.
+  /// Crockford has them.
+  ///
+  /// Anything else is nil.
   package init?(_ text: String) {
     guard text.utf8.count == 13 else { return nil }
     var value: UInt64 = 0

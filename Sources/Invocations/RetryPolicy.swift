@@ -29,8 +29,9 @@ package struct RetryPolicy: Sendable, Equatable {
     self.attemptsAreGiven = attemptsAreGiven
   }
 
-  /// The wait after the `failures`-th failure. `chance` is uniform in 0..<1 and injected, so that a
-  /// test or a simulation decides it.
+  /// The wait after the `failures`-th failure.
+  ///
+  /// `chance` is uniform in 0..<1 and injected, so that a test or a simulation decides it.
   package func delay(afterFailures failures: Int, chance: Double) -> Duration {
     let full = fullDelay(afterFailures: failures)
     switch jitter {

@@ -168,7 +168,7 @@ private enum BankError: Error { case closed(hour: Int) }
     let worker = try WorkerInProcess {
       Handler("Wait") { (_: NoInput, context) in
         context.logger.info("waiting")
-        try await Task.sleep(for: .seconds(600))
+        try await untilCancelled()
       }
       Handler("GiveUp") { (_: NoInput, _) in throw CancellationError() }
     }
@@ -257,15 +257,22 @@ private enum BankError: Error { case closed(hour: Int) }
         while ContinuousClock.now < end {}
         await Task.yield()
       }
-      Handler("Sleep") { (_: NoInput, _) in try await Task.sleep(for: .milliseconds(60)) }
+      Handler("Idle") { (_: NoInput, _) in try await untilCancelled() }
     }
     worker.host.start("Spin", 1)
-    worker.host.start("Sleep", 2)
-    for _ in 1...2 {
-      let ending = try await worker.host.ending()
-      let cpu = try #require(ending.result?.cpuMicroseconds)
-      if ending.invocation == 1 { #expect(cpu > 2_000 && cpu < 60_000) }
-      if ending.invocation == 2 { #expect(cpu < 5_000) }
-    }
+    worker.host.start("Idle", 2)
+    let spun = try await worker.host.ending()
+    let spinning = try #require(spun.result?.cpuMicroseconds)
+    #expect(spinning > 2_000 && spinning < 60_000)
+    worker.host.send(.cancel, 2, attempt: 1)
+    let idled = try await worker.host.ending()
+    let idling = try #require(idled.failure?.cpuMicroseconds)
+    #expect(idling < 5_000)
   }
+}
+
+/// Uses no thread and no time until the task is told to stop.
+private func untilCancelled() async throws {
+  for await _ in AsyncStream<Never>.makeStream().stream {}
+  try Task.checkCancellation()
 }

@@ -148,7 +148,9 @@ struct AttemptTests {
     #expect(row.reason == .crashed)
   }
 
-  @Test func `a late attempt is cancelled, then its worker is killed, then it is tried again`() throws {
+  @Test func `a late attempt is cancelled, then its worker is killed, then it is tried again`()
+    throws
+  {
     let house = TestHouse([charge])
     let answer = house.send("charge")
     house.settle()

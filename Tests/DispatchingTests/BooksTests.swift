@@ -4,7 +4,9 @@ import TestSupport
 import Testing
 
 /// Histories made by a seed: when the disk writes, when workers answer, fail or die, when the host
-/// is killed. After each the books must balance.
+/// is killed.
+///
+/// After each the books must balance.
 struct BooksTests {
   @Test(arguments: UInt64(1)...200)
   func `nothing acknowledged is lost, whatever dies and whenever`(seed: UInt64) {

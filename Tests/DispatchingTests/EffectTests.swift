@@ -84,7 +84,8 @@ struct EffectTests {
     house.succeed(house.workers.started[0], emitting: twice)
     house.send("order")
     house.settle()
-    house.succeed(house.workers.started.last { $0.function.name == "order" } ?? house.workers.started[0],
+    house.succeed(
+      house.workers.started.last { $0.function.name == "order" } ?? house.workers.started[0],
       emitting: [emitted(to: "payments", "{\"orderId\":\"7\"}")])
     #expect(house.workers.started.filter { $0.function.name == "charge" }.count == 1)
     #expect(house.log.duplicates.count == 2)
@@ -104,7 +105,9 @@ struct EffectTests {
     #expect(try outcome?.get().first?.invocation != id)
   }
 
-  @Test func `a waiting invocation is cancelled at once and a running one through its handler`() throws {
+  @Test func `a waiting invocation is cancelled at once and a running one through its handler`()
+    throws
+  {
     let house = TestHouse([order])
     house.workers.roomMax = 1
     let running = try #require(sent(house))

@@ -11,7 +11,7 @@ struct WaitingLineTests {
   @Test func `a line longer than memory holds runs whole, once and in order`() {
     let house = TestHouse([order])
     house.workers.roomMax = 0
-    let total = 20_000
+    let total = 10_000
     for _ in 0..<total { house.send("order") }
     house.settle()
     // What memory holds is bounded: the line's own limit and no more.

@@ -41,7 +41,8 @@ struct ShopTests {
     #expect(host.terminate() == 0)
   }
 
-  @Test func `an idempotency key replays, clashes and is required to be well formed`() async throws {
+  @Test func `an idempotency key replays, clashes and is required to be well formed`() async throws
+  {
     let host = try await HostProcess.start(
       manifests: shop, worker: "Shop", data: HostProcess.temporaryFolder())
     let first = try host.order("ord-3")

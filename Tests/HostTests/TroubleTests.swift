@@ -22,7 +22,9 @@ struct TroubleTests {
       data: HostProcess.temporaryFolder())
   }
 
-  @Test func `a trap is named, has its backtrace in its log and costs the others nothing`() async throws {
+  @Test func `a trap is named, has its backtrace in its log and costs the others nothing`()
+    async throws
+  {
     let host = try await host([
       Self.manifest("trap", "OutOfRange"), Self.manifest("echo", "Echo"),
       Self.manifest("wait", "Wait"),
@@ -44,7 +46,8 @@ struct TroubleTests {
     host.kill()
   }
 
-  @Test func `a handler that blocks past its deadline costs its worker, not the host`() async throws {
+  @Test func `a handler that blocks past its deadline costs its worker, not the host`() async throws
+  {
     let host = try await host([
       Self.manifest("block", "Block", "timeout: 200ms"), Self.manifest("echo", "Echo"),
     ])

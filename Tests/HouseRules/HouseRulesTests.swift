@@ -59,7 +59,8 @@ struct HouseRulesTests {
   }
 
   @Test func `every room is in the architecture`() throws {
-    let text = try String(contentsOf: Self.root.appending(path: "Docs/Architecture.md"), encoding: .utf8)
+    let text = try String(
+      contentsOf: Self.root.appending(path: "Docs/Architecture.md"), encoding: .utf8)
     let rooms = try FileManager.default.contentsOfDirectory(
       at: Self.root.appending(path: "Sources"), includingPropertiesForKeys: nil)
     for room in rooms { #expect(text.contains("`\(room.lastPathComponent)`"), "\(room)") }

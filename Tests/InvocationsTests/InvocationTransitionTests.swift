@@ -176,7 +176,8 @@ struct InvocationIDTests {
     var ids = InvocationIDGenerator()
     var last = InvocationID(rawValue: 0)
     for step in 0..<200_000 {
-      let next = ids.next(at: WallTime(milliseconds: 1_800_000_000_000 - Int64(step / 100_000) * 50))
+      let next = ids.next(
+        at: WallTime(milliseconds: 1_800_000_000_000 - Int64(step / 100_000) * 50))
       #expect(next > last)
       last = next
     }

@@ -85,7 +85,9 @@ package final class TestHouse {
     answer(assignment, .succeeded(.nothing, emitted: emitted, cpuMicroseconds: 0))
   }
 
-  package func fail(_ assignment: Assignment, _ kind: Failure.Kind = .thrown, after: Duration? = nil) {
+  package func fail(
+    _ assignment: Assignment, _ kind: Failure.Kind = .thrown, after: Duration? = nil
+  ) {
     let failure = Failure(
       kind: kind, error: ErrorRecord(code: kind.rawValue, message: "as scripted"),
       retryAfter: after)

@@ -42,7 +42,9 @@ package final class MemoryRecordLog: RecordLog {
 
   package func readWaiting(function: String, after: LinePlace?, limit: Int) {
     let rows = disk.values
-      .filter { $0.acceptance.function == function && ($0.state == .queued || $0.state == .waiting) }
+      .filter {
+        $0.acceptance.function == function && ($0.state == .queued || $0.state == .waiting)
+      }
       .map {
         WaitingRecord(
           acceptance: $0.acceptance, state: $0.state, due: $0.due, attempts: $0.attempts,

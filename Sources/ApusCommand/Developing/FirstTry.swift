@@ -5,8 +5,8 @@ import Invocations
 enum FirstTry {
   /// The sample shop's order, so that the first line one tries goes the whole way.
   static let sampleOrder =
-    #"{"orderId":"o-1","customerId":"c-1","items":[{"sku":"apple","quantity":3}],"#
-    + #""total":12.5,"card":"4242"}"#
+    #"{"orderId":"ord-9182","customerId":"cust-441","items":[{"sku":"book","quantity":1}],"#
+    + #""total":129.99,"card":"4242"}"#
 
   static func line(
     _ declarations: [FunctionDeclaration], functionDoor: String, dataDirectory: String

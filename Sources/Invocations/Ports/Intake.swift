@@ -17,7 +17,8 @@ package struct Proposal {
 
   package init(
     function: String, trigger: String, queue: String? = nil, event: Event, call: HTTPCall? = nil,
-    storedCall: HTTPCall? = nil, key: ProposedKey? = nil, dueAt: WallTime? = nil, cause: InvocationID? = nil,
+    storedCall: HTTPCall? = nil, key: ProposedKey? = nil, dueAt: WallTime? = nil,
+    cause: InvocationID? = nil,
     redriveOf: InvocationID? = nil, hops: Int = 0
   ) {
     self.function = function
@@ -34,8 +35,10 @@ package struct Proposal {
   }
 }
 
-/// The key under which the event must run once. `body` is given where one key with two bodies is a
-/// mistake of the sender (HTTP), and nil where the key alone decides.
+/// The key under which the event must run once.
+///
+/// `body` is given where one key with two bodies is a mistake of the sender (HTTP), and nil where
+/// the key alone decides.
 package struct ProposedKey {
   package var text: String
   package var body: [UInt8]?
@@ -58,7 +61,9 @@ package struct Accepted: Sendable, Equatable {
   }
 }
 
-/// Why nothing was accepted. Nothing of a refused request is kept.
+/// Why nothing was accepted.
+///
+/// Nothing of a refused request is kept.
 package enum Refusal: Error, Sendable, Equatable {
   case unknownFunction(String)
   case queueFull(function: String, limit: Int)
