@@ -34,10 +34,9 @@ test-threads: setup ## The tests under the thread sanitizer (a build of its own)
 lint: ## Formatting and house rules of every source file
 	swift format lint --strict --recursive --parallel $(SOURCES)
 
-bench: setup ## Measure this machine: events through the doors, the workers and the record
-	swift build -c release --product apus
-	swift build -c release --product Shop
-	.build/release/apus bench --worker .build/release/Shop $(ARGS)
+bench: setup ## Measure the parts that every event passes, on this machine
+	swift build -c release --product Benchmarks
+	.build/release/Benchmarks
 
 clean: ## Remove what was built; the store in .apus/ stays
 	rm -rf .build .build-threads

@@ -142,6 +142,10 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Dispatching", "Invocations"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .executableTarget(
+      name: "Benchmarks",
+      dependencies: ["Dispatching", "Invocations", "Records", "TestSupport", "WorkerProtocol"],
+      path: "Tests/Benchmarks", swiftSettings: strict),
     fixture("CrashingWorker", imports: ["Apus"]),
     fixture("ScriptedWorker", imports: ["WorkerProtocol"]),
     fixture("RecordingChild", imports: ["Records", "Invocations"]),
