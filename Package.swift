@@ -91,7 +91,7 @@ let package = Package(
         library("HeapModule", from: "swift-collections"),
         library("DequeModule", from: "swift-collections"),
       ]),
-    room("Workers", imports: ["Invocations", "WorkerProtocol", "EventLoop"]),
+    room("Workers", imports: ["Invocations", "Schedules", "WorkerProtocol", "EventLoop"]),
     room(
       "Records", imports: ["Invocations"],
       libraries: [library("GRDB", from: "GRDB.swift"), library("GRDBSQLite", from: "GRDB.swift")]),

@@ -1,6 +1,7 @@
 // The worker's words in the words of the house, and the other way round. Only translation: who may
 // say what, and when, is the matter of `WorkerProcess`.
 import Invocations
+import Schedules
 import WorkerProtocol
 
 extension AttemptAnswer {
@@ -112,7 +113,8 @@ extension Start.EventFields {
   fileprivate init(_ event: Event, acceptedAt: WallTime) {
     self.init(
       id: event.id, source: event.source, type: event.type, subject: event.subject,
-      time: event.time ?? rfc3339(acceptedAt), dataContentType: event.dataContentType,
+      time: event.time ?? CivilTime.formatRFC3339(milliseconds: acceptedAt.milliseconds),
+      dataContentType: event.dataContentType,
       dataSchema: event.dataSchema,
       extensions: event.extensions.map { NameValue(name: $0.name, value: $0.value.text) },
       data: event.data)

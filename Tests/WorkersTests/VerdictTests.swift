@@ -111,17 +111,6 @@ struct PrintedLinesTests {
 }
 
 struct WordingTests {
-  @Test func `times are RFC 3339 in UTC with milliseconds`() {
-    let times: [(Int64, String)] = [
-      (0, "1970-01-01T00:00:00.000Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-      (-1, "1969-12-31T23:59:59.999Z"), (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
-      (.max, "9999-12-31T23:59:59.999Z"), (.min, "0000-01-01T00:00:00.000Z"),
-    ]
-    for (milliseconds, text) in times {
-      #expect(rfc3339(WallTime(milliseconds: milliseconds)) == text)
-    }
-  }
-
   @Test func `a long message is cut between characters`() {
     let cut = cut(String(repeating: "é", count: 100), to: 50)
     #expect(cut.utf8.count <= 50)
