@@ -20,13 +20,19 @@ extension Dispatcher {
     var items: [Accepted] = []
     var changes: [RecordChange] = []
     var entering: [Work] = []
+    // What duplicates stand for: a duplicate of something that the disk refuses is refused with it.
+    var originals: [Work] = []
     for proposal in proposals {
       let (item, work) = take(proposal, into: &changes)
       items.append(item)
-      if let work { entering.append(work) }
+      if let work {
+        entering.append(work)
+      } else if let first = live[item.invocation] ?? leaving[item.invocation] {
+        originals.append(first)
+      }
     }
     if let timer { changes.append(.timer(timer)) }
-    let works = entering
+    let works = entering + originals
     let answer = { answered(Self.answer(items, works)) }
     guard !changes.isEmpty else { return afterAllOnDisk(answer) }
     record(changes, entering: entering, then: answer)
@@ -103,7 +109,13 @@ extension Dispatcher {
   private func known(_ proposal: Proposal) -> KnownKey? {
     guard let text = keyText(of: proposal) else { return nil }
     let digest = hasher.digest(function: proposal.function, key: text)
-    return keys[digest].map { KnownKey(digest: digest, entry: $0) }
+    return kept(digest).map { KnownKey(digest: digest, entry: $0) }
+  }
+
+  /// The key's entry, unless its time is over: sweeping lags behind the clock.
+  func kept(_ digest: Digest) -> KeyBook.Entry? {
+    guard let entry = keys[digest] else { return nil }
+    return entry.isFinished && entry.expiresAt <= clocks.wall ? nil : entry
   }
 
   /// A call whose key came before: another body, still running, or the stored answer.
@@ -170,6 +182,8 @@ extension Dispatcher {
   func enrol(_ work: Work) {
     live[work.id] = work
     if let key = work.acceptance.key {
+      // A little of the sweep with every key, so that the book shrinks as fast as it grows.
+      keys.expire(at: clocks.wall, limit: 8)
       let keep = desks[work.acceptance.function]?.declaration.idempotency.keep ?? .zero
       keys.remember(key, for: work.id, keep: keep)
     }

@@ -43,12 +43,17 @@ extension Dispatcher {
     case .succeeded(let value, let emitted, let cpu):
       succeed(attempt, value, emitted, cpu)
     case .failed(let failure, let cpu):
-      fail(attempt, failure, cpu)
-    case .cancelled(let cpu):
-      if attempt.hasTimedOut {
-        fail(attempt, timeout(of: attempt), cpu)
-      } else if attempt.isCancelledByOperator {
+      // Told to stop, a handler may throw whatever its libraries throw then.
+      if attempt.isCancelledByOperator {
         cancelled(attempt, cpu)
+      } else {
+        fail(attempt, failure, cpu)
+      }
+    case .cancelled(let cpu):
+      if attempt.isCancelledByOperator {
+        cancelled(attempt, cpu)
+      } else if attempt.hasTimedOut {
+        fail(attempt, timeout(of: attempt), cpu)
       } else {
         // It cancelled itself: an error like any other.
         let error = ErrorRecord(
@@ -188,10 +193,10 @@ extension Dispatcher {
   private func lose(_ worker: LostWorker) {
     for name in worker.culprits {
       guard let attempt = running[name] else { continue }
-      if attempt.hasTimedOut {
-        fail(attempt, timeout(of: attempt), 0)
-      } else if attempt.isCancelledByOperator {
+      if attempt.isCancelledByOperator {
         cancelled(attempt, 0)
+      } else if attempt.hasTimedOut {
+        fail(attempt, timeout(of: attempt), 0)
       } else {
         let error = ErrorRecord(code: "crashed", message: "the worker ended with \(worker.how)")
         fail(attempt, Failure(kind: .crashed, error: error), 0)
@@ -199,10 +204,10 @@ extension Dispatcher {
     }
     for name in worker.others {
       guard let attempt = running[name] else { continue }
-      if attempt.hasTimedOut {
-        fail(attempt, timeout(of: attempt), 0)
-      } else if attempt.isCancelledByOperator {
+      if attempt.isCancelledByOperator {
         cancelled(attempt, 0)
+      } else if attempt.hasTimedOut {
+        fail(attempt, timeout(of: attempt), 0)
       } else {
         giveBack(attempt, because: "its worker \(worker.pid) ended with \(worker.how)")
       }

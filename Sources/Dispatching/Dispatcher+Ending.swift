@@ -14,6 +14,7 @@ extension Dispatcher {
 
   func end(_ work: Work, _ ending: Ending, _ emission: Emission = Emission()) {
     live[work.id] = nil
+    desks[work.acceptance.function]?.noteGone(work.id)
     let waiting = listeners.removeValue(forKey: work.id) ?? []
     // Its acceptance never reached the disk: it was taken back, and its caller told.
     guard !work.wasRefused else { return }
@@ -33,6 +34,7 @@ extension Dispatcher {
   /// The end is on disk, or refused for good.
   private func left(_ work: Work, _ ending: Ending, _ waiting: [any CallListener]) {
     leaving[work.id] = nil
+    desks[work.acceptance.function]?.noteGone(work.id)
     work.children = []
     let refusal = CallOutcome.refused(.storeStalled(reason: "the record could not be written"))
     for listener in waiting { listener.callEnded(work.wasRefused ? refusal : .ended(ending)) }
@@ -75,7 +77,7 @@ extension Dispatcher {
       let event = emittedEvent(one, index: index, from: work)
       let child = follower(of: work, event, to: function, queue: one.queue, delay: one.delay)
       if let digest = child.acceptance.key?.digest {
-        if let first = keys[digest]?.invocation ?? seen[digest] {
+        if let first = kept(digest)?.invocation ?? seen[digest] {
           emission.duplicates.append(first)
           continue
         }

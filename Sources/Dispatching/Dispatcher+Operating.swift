@@ -43,15 +43,17 @@ extension Dispatcher {
   /// Ends it `cancelled`: at once where it waits, through its handler's cancellation where it runs.
   ///
   /// `record` is what the store says, for work that memory does not hold. False when it has ended.
-  package func cancel(_ record: InvocationRecord) -> Bool {
+  package func cancel(_ record: InvocationRecord, onlyWaiting: Bool = false) -> Bool {
     let id = record.acceptance.id
-    guard let work = live[id] ?? unfinishedWork(record) else { return false }
-    guard let desk = desks[work.acceptance.function] else { return false }
+    guard !isDraining, leaving[id] == nil, let desk = desks[record.acceptance.function],
+      let work = live[id] ?? unfinishedWork(record, at: desk)
+    else { return false }
+    if onlyWaiting, case .running = work.invocation.state { return false }
     if case .running(let number) = work.invocation.state {
       guard let attempt = running[AttemptName(id: id, attempt: number)] else { return false }
-      guard !attempt.isCancelledByOperator, !attempt.hasTimedOut else { return true }
+      guard !attempt.isCancelledByOperator else { return true }
       attempt.isCancelledByOperator = true
-      stop(attempt)
+      if !attempt.hasTimedOut { stop(attempt) }
       return true
     }
     _ = apply(.cancelled(attempt: nil), to: work, desk.declaration)
@@ -60,15 +62,16 @@ extension Dispatcher {
     return true
   }
 
-  private func unfinishedWork(_ record: InvocationRecord) -> Work? {
-    switch record.state {
-    case .queued, .waiting:
-      Work(
-        WaitingRecord(
-          acceptance: record.acceptance, state: record.state, due: record.due,
-          attempts: record.attempts, failures: record.failures))
-    case .running, .held, .succeeded, .dead, .cancelled: nil
-    }
+  /// Work that only the store has. The record was read a moment ago: what memory covers and does not
+  /// hold has ended since, unless its queue is paused and memory passed it over.
+  private func unfinishedWork(_ record: InvocationRecord, at desk: FunctionDesk) -> Work? {
+    guard record.state == .queued || record.state == .waiting else { return nil }
+    let work = Work(
+      WaitingRecord(
+        acceptance: record.acceptance, state: record.state, due: record.due,
+        attempts: record.attempts, failures: record.failures))
+    guard !desk.line.covers(work.place) || desk.holds(work.acceptance.queue) else { return nil }
+    return work
   }
 
   /// Brings the next attempt of a waiting invocation forward to now.
@@ -78,6 +81,8 @@ extension Dispatcher {
     guard let work = live[id], case .waiting = work.invocation.state,
       let desk = desks[work.acceptance.function]
     else { return false }
+    // What is due stands where it should; moved back it could fall behind what memory covers.
+    guard work.due > clocks.wall else { return true }
     work.due = clocks.wall
     enterLine(work)
     touched.append(desk)
@@ -100,19 +105,28 @@ extension Dispatcher {
         redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now,
         attemptsMax: desk.declaration.retry.attemptsMax))
     if isDraining { return answered(.failure(.draining)) }
-    if let stalledReason { return answered(.failure(.storeStalled(reason: stalledReason))) }
-    guard log.backlog < RecordLimits.backlogMax else { return answered(.failure(.busy)) }
-    guard desk.unfinished < desk.declaration.queueLimit else {
-      return answered(
-        .failure(.queueFull(function: letter.function, limit: desk.declaration.queueLimit)))
+    guard redriven.note(letter.id) else { return answered(.failure(.alreadyRedriven(letter.id))) }
+    if let refusal = refusalOfRedrive(desk) {
+      redriven.forget(letter.id)
+      return answered(.failure(refusal))
     }
     enrol(work)
     let item = Accepted(event: letter.event.id, invocation: work.id, isDuplicate: false)
     record([.accept(work.acceptance), .redriven(letter.id, as: work.id)], entering: [work]) {
+      [self] in
+      if work.wasRefused { redriven.forget(letter.id) }
       answered(
         work.wasRefused
           ? .failure(.storeStalled(reason: "the record could not be written")) : .success([item]))
     }
+  }
+
+  private func refusalOfRedrive(_ desk: FunctionDesk) -> Refusal? {
+    if let stalledReason { return .storeStalled(reason: stalledReason) }
+    guard log.backlog < RecordLimits.backlogMax else { return .busy }
+    let limit = desk.declaration.queueLimit
+    return desk.unfinished < limit
+      ? nil : .queueFull(function: desk.declaration.name, limit: limit)
   }
 
   package func purge(_ ids: [InvocationID], then told: @escaping () -> Void) {

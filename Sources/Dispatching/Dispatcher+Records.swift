@@ -23,7 +23,11 @@ extension Dispatcher {
       observer.saw(.storeHealed)
       pump()
     case .readFailed(_, let function, let token):
-      if let desk = function.flatMap({ desks[$0] }) { desk.line.abandonRefill() }
+      if let desk = function.flatMap({ desks[$0] }) {
+        desk.line.abandonRefill()
+        desk.refillNotBefore =
+          clocks.monotonic.addingReportingOverflow(Self.refillPause.nanoseconds).partialValue
+      }
       if let listener = token.flatMap({ replays.removeValue(forKey: $0) }) {
         listener.callEnded(.refused(.busy))
       }
@@ -69,15 +73,15 @@ extension Dispatcher {
 
   /// Nobody waits for a disk that has refused already.
   private func answerRefused() {
-    var kept = waitingForDisk
-    kept.removeAll()
-    for waiting in waitingForDisk {
-      if !waiting.entering.isEmpty, waiting.entering.allSatisfy(\.wasRefused) {
-        waiting.told?()
-      } else {
-        kept.append(waiting)
-      }
+    let isRefused = { (waiting: WaitingForDisk) in
+      !waiting.entering.isEmpty && waiting.entering.allSatisfy(\.wasRefused)
     }
-    waitingForDisk = kept
+    let refused = waitingForDisk.filter(isRefused)
+    waitingForDisk.removeAll(where: isRefused)
+    // Only now: who is told may ask for the next thing at once.
+    for waiting in refused { waiting.told?() }
   }
+
+  /// Before rows are asked for again after a read that failed.
+  static let refillPause = Duration.seconds(1)
 }

@@ -46,7 +46,7 @@ extension Dispatcher {
       refuse(work, .hops, error)
       return false
     }
-    if clocks.wall > work.acceptance.createdAt + desk.declaration.retry.maxAge {
+    if clocks.wall > work.invocation.createdAt + desk.declaration.retry.maxAge {
       let error = ErrorRecord(code: "expired", message: "older than maxAge before it could start")
       refuse(work, .expired, error)
       return false
@@ -103,7 +103,9 @@ extension Dispatcher {
 
   /// Asks the store for the next part of the line when memory runs low.
   func refill(_ desk: FunctionDesk) {
-    guard desk.isDeclared, desk.pausedSince == nil, desk.line.beginRefill() else { return }
+    guard desk.isDeclared, desk.pausedSince == nil, desk.beginRefill(at: clocks.monotonic) else {
+      return
+    }
     log.readWaiting(
       function: desk.declaration.name, after: desk.line.horizon, limit: WaitingLine.refillCount)
   }
@@ -114,6 +116,7 @@ extension Dispatcher {
     guard let desk = desks[work.acceptance.function] else { return }
     guard desk.isDeclared, desk.line.insert(work) else {
       live[work.id] = nil
+      desk.noteGone(work.id)
       return
     }
     if desk.line.isOverFull { for dropped in desk.line.trim() { live[dropped.id] = nil } }
@@ -123,7 +126,9 @@ extension Dispatcher {
   ///
   /// What memory knows already is running, or came by another way.
   func enterLine(_ rows: ArraySlice<WaitingRecord>, at desk: FunctionDesk) {
-    for row in rows where live[row.acceptance.id] == nil {
+    for row in rows {
+      let id = row.acceptance.id
+      guard live[id] == nil, leaving[id] == nil, !desk.isGone(id) else { continue }
       let work = Work(row)
       live[work.id] = work
       if !desk.line.insert(work) { live[work.id] = nil }

@@ -45,6 +45,9 @@ package final class Dispatcher {
   /// How far the disk is.
   var onDisk: UInt64 = 0
   var stalledReason: String?
+  var redriven = RecentRedrives()
+  /// True once the record is about to close: nothing may be appended any more.
+  package var isClosed = false
   package internal(set) var isDraining = false
 
   /// Someone to tell when the log has reached a number.
@@ -130,6 +133,7 @@ package final class Dispatcher {
   func record(
     _ changes: [RecordChange], entering: [Work] = [], then told: (() -> Void)? = nil
   ) {
+    guard !isClosed else { return }
     appended = log.append(changes)
     guard !entering.isEmpty || told != nil else { return }
     waitingForDisk.append(
@@ -149,6 +153,9 @@ package final class Dispatcher {
     let monotonic = clocks.monotonic
     for desk in round {
       if let deadline = desk.nextDeadline()?.deadline { next = min(next ?? deadline, deadline) }
+      if desk.line.storeHasMore, desk.refillNotBefore > monotonic {
+        next = min(next ?? desk.refillNotBefore, desk.refillNotBefore)
+      }
       guard !isDraining, stalledReason == nil, desk.mayStart, let due = desk.line.nextDue,
         workers.hasRoom(for: desk.declaration)
       else { continue }

@@ -17,6 +17,10 @@ final class FunctionDesk {
   ///
   /// Ended attempts are passed over, and swept out when they outnumber the running ones.
   var deadlines = Deque<RunningAttempt>()
+  /// What ended or was spilled while rows were being read: the rows may show it as it was before.
+  private var goneWhileRefilling: Set<InvocationID> = []
+  /// After a read that failed: monotonic nanoseconds before which none is asked for.
+  var refillNotBefore: UInt64 = 0
   /// False when a manifest no longer declares it but work of it is still in the store.
   var isDeclared = true
 
@@ -30,13 +34,29 @@ final class FunctionDesk {
     isDeclared && pausedSince == nil && running < declaration.concurrency.limit
   }
 
+  func noteGone(_ id: InvocationID) {
+    if line.isRefilling { goneWhileRefilling.insert(id) }
+  }
+
+  func beginRefill(at now: UInt64) -> Bool {
+    guard now >= refillNotBefore, line.beginRefill() else { return false }
+    goneWhileRefilling = []
+    return true
+  }
+
+  func isGone(_ id: InvocationID) -> Bool { goneWhileRefilling.contains(id) }
+
+  func holds(_ queue: String?) -> Bool { queue.map(pausedQueues.contains) ?? false }
+
   func passes(_ work: Work) -> Bool {
-    guard let queue = work.acceptance.queue else { return true }
-    return !pausedQueues.contains(queue)
+    !holds(work.acceptance.queue)
   }
 
   func noteDeadline(_ attempt: RunningAttempt) {
-    deadlines.append(attempt)
+    // Nearly always at the end; an attempt under an older, longer timeout may stand behind it.
+    var place = deadlines.count
+    while place > 0, deadlines[place - 1].deadline > attempt.deadline { place -= 1 }
+    deadlines.insert(attempt, at: place)
     if deadlines.count > 2 * running + 64 {
       deadlines = Deque(deadlines.filter(\.isRunning))
     }
@@ -44,7 +64,7 @@ final class FunctionDesk {
 
   /// The first attempt that still runs within its time.
   func nextDeadline() -> RunningAttempt? {
-    while let first = deadlines.first, !first.isRunning || first.hasTimedOut {
+    while let first = deadlines.first, !first.isRunning || first.isToldToStop {
       deadlines.removeFirst()
     }
     return deadlines.first

@@ -32,7 +32,7 @@ struct WaitingLine {
   private(set) var horizon: LinePlace?
   /// True while the store holds work past the horizon; false means memory holds the whole line.
   private(set) var storeHasMore: Bool
-  private var isRefilling = false
+  private(set) var isRefilling = false
   /// The smallest place of what arrived past the horizon while a refill was being read: the rows
   /// read may lack it, so the refill counts only up to here.
   private var firstArrivalWhileRefilling: LinePlace?

@@ -15,7 +15,7 @@ package final class Work {
 
   init(_ acceptance: Acceptance) {
     self.acceptance = acceptance
-    invocation = Invocation(createdAt: acceptance.createdAt)
+    invocation = Invocation(createdAt: Self.ageBegins(acceptance))
     due = acceptance.dueAt
   }
 
@@ -24,8 +24,13 @@ package final class Work {
     due = row.due
     let state: Invocation.State = row.state == .waiting ? .waiting(until: row.due) : .queued
     invocation = Invocation(
-      createdAt: row.acceptance.createdAt, state: state, attempts: row.attempts,
+      createdAt: Self.ageBegins(row.acceptance), state: state, attempts: row.attempts,
       failures: row.failures)
+  }
+
+  /// `maxAge` counts from when it could first have run: a sender may ask for tomorrow.
+  private static func ageBegins(_ acceptance: Acceptance) -> WallTime {
+    max(acceptance.createdAt, acceptance.dueAt)
   }
 
   var id: InvocationID { acceptance.id }
@@ -53,6 +58,7 @@ final class RunningAttempt {
   var worker: Int32 = 0
   var hasTimedOut = false
   var isCancelledByOperator = false
+  var isToldToStop: Bool { hasTimedOut || isCancelledByOperator }
 
   init(
     work: Work, name: AttemptName, declaration: FunctionDeclaration, startedAt: WallTime,

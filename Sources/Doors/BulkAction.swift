@@ -121,7 +121,7 @@ extension ControlDoor {
       switch outcome {
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
       case .success(let page):
-        let count = cancelled + page.items.count { self.house.cancel($0) }
+        let count = cancelled + page.items.count { self.house.cancel($0, onlyWaiting: true) }
         guard let next = page.next else {
           return self.respond(exchange) { json in json.object { $0.field("cancelled", count) } }
         }

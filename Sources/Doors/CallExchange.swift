@@ -127,9 +127,12 @@ final class CallExchange: @preconcurrency CallListener {
     leave()
   }
 
+  /// It keeps listening: a client that closed only its side still gets the answer, and the answer is
+  /// what frees the connection. The handler must not stay paused for nobody.
   private func clientLeft() {
-    if let streaming, isPaused { house.resumeStream(streaming) }
-    leave()
+    guard let streaming, isPaused else { return }
+    isPaused = false
+    house.resumeStream(streaming)
   }
 
   private func leave() {

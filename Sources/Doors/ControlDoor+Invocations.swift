@@ -63,7 +63,7 @@ extension ControlDoor {
   }
 
   private func cancel(_ exchange: HTTPExchange, _ record: InvocationRecord) {
-    guard !record.state.isFinal, house.cancel(record) else {
+    guard !record.state.isFinal, house.cancel(record, onlyWaiting: false) else {
       return exchange.respond(
         .problem(
           .conflict("already-ended", "invocation \(record.acceptance.id) is \(record.state)")))

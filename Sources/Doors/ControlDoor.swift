@@ -8,8 +8,12 @@ import Invocations
 
 @LoopActor
 package final class ControlDoor: HTTPResponder {
-  /// Larger than any payload limit, because a batch holds many events.
-  package static let bodyBytesMax = 64 << 20
+  /// Of a batch of events: larger than any payload limit.
+  package static let batchBytesMax = 64 << 20
+  /// Of one event: above the largest payload limit, which the function's own then judges.
+  package static let eventBytesMax = 16 << 20
+  /// Of every call that carries no event.
+  package static let wishBytesMax = 1 << 20
 
   unowned let house: any House
   private let guards: DoorGuard
@@ -36,7 +40,15 @@ package final class ControlDoor: HTTPResponder {
     guard methods.contains(method) else {
       return .refuse(.problem(.methodNotAllowed(methods)))
     }
-    return .accept(bodyBytesMax: Self.bodyBytesMax)
+    return .accept(bodyBytesMax: bodyBytesMax(of: path))
+  }
+
+  private func bodyBytesMax(of path: [String]) -> Int {
+    switch path.last {
+    case "messages": Self.batchBytesMax
+    case "invoke": Self.eventBytesMax
+    default: Self.wishBytesMax
+    }
   }
 
   package func handle(_ exchange: HTTPExchange) {

@@ -37,7 +37,10 @@ final class EventStream: HappeningListener {
   var name: Name { Name(id: ObjectIdentifier(self)) }
 
   func begin() {
-    exchange.onClientGone = { [self] in end() }
+    exchange.onClientGone = { [self] in
+      end()
+      exchange.abort()
+    }
     exchange.startStream(
       status: 200,
       headers: HTTPFields([

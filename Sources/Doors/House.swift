@@ -43,7 +43,8 @@ package protocol House: AnyObject {
   // What an operator does.
   func pause(_ subject: String, _ isPaused: Bool, then: @escaping @LoopActor (Bool) -> Void)
   func fire(timer: String, then: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void) -> Bool
-  func cancel(_ record: InvocationRecord) -> Bool
+  /// `onlyWaiting` leaves alone what has begun to run.
+  func cancel(_ record: InvocationRecord, onlyWaiting: Bool) -> Bool
   func hurry(_ id: InvocationID) -> Bool
   func redrive(
     _ letter: Acceptance, answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void)

@@ -80,6 +80,8 @@ extension HTTPProblem {
         status: 429, code: "keys-full", title: "Too many idempotency keys are kept",
         detail: "keys are kept for the time of idempotency.keep; send again when older ones expire",
         headers: HTTPFields([("Retry-After", "60")]))
+    case .alreadyRedriven(let id):
+      self = .conflict("already-redriven", "dead letter \(id) was sent again a moment ago")
     case .keyReused(let id):
       self.init(
         status: 422, code: "idempotency-key-reused", title: "The key came with another body",

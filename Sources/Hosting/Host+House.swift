@@ -129,9 +129,9 @@ extension Host: House {
     timerDesk.fire(timer) { then($0) }
   }
 
-  package func cancel(_ record: InvocationRecord) -> Bool {
+  package func cancel(_ record: InvocationRecord, onlyWaiting: Bool) -> Bool {
     defer { setAlarm() }
-    return dispatcher.cancel(record)
+    return dispatcher.cancel(record, onlyWaiting: onlyWaiting)
   }
 
   package func hurry(_ id: InvocationID) -> Bool { dispatcher.hurry(id) }

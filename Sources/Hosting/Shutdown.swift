@@ -26,17 +26,22 @@ extension Host {
     }
   }
 
+  private func closed(_ done: @LoopActor () -> Void) {
+    dispatcher.isClosed = true
+    done()
+  }
+
   /// Answers that are on their way get a moment; the pool has told how every attempt ended.
   private func closeConnections(_ done: @escaping @LoopActor () -> Void) {
     for door in controlDoors { door.endStreams() }
     var servers = controlServers
     if let functionServer { servers.append(functionServer) }
     var open = servers.count
-    guard open > 0 else { return done() }
+    guard open > 0 else { return closed(done) }
     for server in servers {
       server.drain(within: .seconds(2)) {
         open -= 1
-        if open == 0 { done() }
+        if open == 0 { self.closed(done) }
       }
     }
   }

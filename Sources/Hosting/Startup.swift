@@ -40,6 +40,7 @@ package final class RunningHost: Sendable {
     try settings.checkDoors()
     let ear = onLoop { Host.Ear() }
     let opened = try openStore(settings, ear)
+    var started: Host?
     do {
       let host = try onLoop { () -> Result<Host, HostFault> in
         do throws(HostFault) {
@@ -48,11 +49,13 @@ package final class RunningHost: Sendable {
           return .success(host)
         } catch { return .failure(error) }
       }.get()
+      started = host
       try launch(host, settings, missing)
       let addresses = try onLoop { () -> Result<Host.Addresses, HostFault> in
         do throws(HostFault) {
+          let addresses = try host.openDoors()
           host.timerDesk.start()
-          return .success(try host.openDoors())
+          return .success(addresses)
         } catch { return .failure(error) }
       }.get()
       let running = RunningHost(
@@ -60,8 +63,13 @@ package final class RunningHost: Sendable {
       try running.writeDoors()
       return running
     } catch {
-      // Nothing was accepted yet; the store closes as it was.
-      opened.store.close()
+      // Work of before may have begun again: it is given back before the store closes.
+      if let started {
+        awaitLoop { (done: @escaping @Sendable (Bool) -> Void) in
+          started.stop(within: .zero) { done(true) }
+        }
+      }
+      _ = opened.store.close()
       throw error
     }
   }

@@ -15,8 +15,10 @@ final class TimerDesk {
   private var timer: LoopTimer?
   private var marks: [String: TimerMark]
   private let awakeSince: WallTime
-  /// Firings that were refused (the queue is full, the store stalled) and are tried again.
-  private var refused: [TimerFiring] = []
+  /// What the live release declares, to build the source anew when a firing was refused.
+  private var declarations: [FunctionDeclaration]
+  /// After a refusal (the queue is full, the store stalled): when to look again.
+  private var notBefore: UInt64 = 0
   private var manualIDs = UUIDv7Generator()
 
   private static let retryPause = Duration.seconds(1)
@@ -30,6 +32,7 @@ final class TimerDesk {
     self.dispatcher = dispatcher
     self.clocks = clocks
     self.observer = observer
+    self.declarations = declarations
     awakeSince = clocks.wall
     marks = Dictionary(
       recovered.map { ($0.name, TimerMark(name: $0.name, rule: $0.rule, last: $0.last)) },
@@ -52,13 +55,18 @@ final class TimerDesk {
   }
 
   func redeclare(_ declarations: [FunctionDeclaration]) throws(TimerFault) {
+    noteMarks()
+    source = try TimerSource(
+      declarations, marks: Array(marks.values), now: clocks.wall, awakeSince: awakeSince)
+    self.declarations = declarations
+    recordNewMarks()
+    arm()
+  }
+
+  private func noteMarks() {
     for status in source.statuses {
       marks[status.name] = TimerMark(name: status.name, rule: status.rule, last: status.last)
     }
-    source = try TimerSource(
-      declarations, marks: Array(marks.values), now: clocks.wall, awakeSince: awakeSince)
-    recordNewMarks()
-    look()
   }
 
   /// Outside of the schedule; false when there is no such timer.
@@ -81,26 +89,45 @@ final class TimerDesk {
   }
 
   private func look() {
-    let again = refused
-    refused = []
-    for firing in again + source.due(at: clocks.wall) { record(firing) }
+    guard clocks.monotonic >= notBefore else { return arm() }
+    noteMarks()
+    for firing in source.due(at: clocks.wall) { record(firing, before: marks[firing.timer]) }
     arm()
   }
 
-  private func record(_ firing: TimerFiring) {
-    let missed = Self.missed(of: firing)
+  private func record(_ firing: TimerFiring, before: TimerMark?) {
+    // More instants than the queue ever holds would be refused for ever: the newest count.
+    let limit = dispatcher.function(named: firing.function)?.queueLimit ?? 1
+    let fired = firing.occurrences.suffix(limit)
+    var missed = Self.missed(of: firing)
+    missed += firing.occurrences.dropLast(fired.count).map {
+      MissedInstant(instant: $0.instant, reason: "queue-limit")
+    }
     let advance = TimerAdvance(
       name: firing.timer, rule: firing.mark.rule, last: firing.mark.last, missed: missed)
-    let proposals = firing.occurrences.map {
+    let proposals = fired.map {
       Proposal(function: firing.function, trigger: "timer:\(firing.timer)", event: $0.event)
     }
-    dispatcher.accept(proposals, advancing: advance) { [weak self] outcome in
-      // Nothing of it is on disk, the mark included: the same instants are offered again.
-      guard case .failure(let refusal) = outcome, refusal != .draining else { return }
-      self?.refused.append(firing)
-      self?.arm()
+    dispatcher.accept(proposals, advancing: advance) { [weak self, observer] outcome in
+      switch outcome {
+      case .success: if !missed.isEmpty { observer.saw(.missed(timer: firing.timer, missed)) }
+      case .failure: self?.takeBack(firing, to: before)
+      }
     }
-    if !missed.isEmpty { observer.saw(.missed(timer: firing.timer, missed)) }
+  }
+
+  /// Nothing of the firing is on disk, its mark included: the same instants are offered again, in a
+  /// while, and as many as are due by then are one firing.
+  private func takeBack(_ firing: TimerFiring, to before: TimerMark?) {
+    guard !dispatcher.isDraining, let before else { return }
+    noteMarks()
+    marks[firing.timer] = before
+    do {
+      source = try TimerSource(
+        declarations, marks: Array(marks.values), now: clocks.wall, awakeSince: awakeSince)
+    } catch { preconditionFailure("timers that were built before: \(error)") }
+    notBefore = clocks.monotonic + Self.retryPause.nanoseconds
+    arm()
   }
 
   private static func missed(of firing: TimerFiring) -> [MissedInstant] {
@@ -122,7 +149,6 @@ final class TimerDesk {
     if let next = source.next {
       pause = min(pause, .milliseconds(max(0, next.milliseconds - now.milliseconds)))
     }
-    if !refused.isEmpty { pause = min(pause, Self.retryPause) }
-    timer?.arm(atMonotonic: clocks.monotonic + pause.nanoseconds)
+    timer?.arm(atMonotonic: max(clocks.monotonic + pause.nanoseconds, notBefore))
   }
 }

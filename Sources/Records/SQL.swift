@@ -78,7 +78,13 @@ enum SQL {
     ON CONFLICT (id) DO UPDATE SET count = count + 1
     """
 
-  static let advanceTimer = "INSERT OR REPLACE INTO timers (name, rule, last) VALUES (?1, ?2, ?3)"
+  /// A mark never steps back while its rule stays.
+  static let advanceTimer = """
+    INSERT INTO timers (name, rule, last) VALUES (?1, ?2, ?3)
+    ON CONFLICT (name) DO UPDATE SET
+      last = iif(rule = excluded.rule, max(last, excluded.last), excluded.last),
+      rule = excluded.rule
+    """
   static let miss = "INSERT INTO missed (timer, instant, count, reason) VALUES (?1, ?2, ?3, ?4)"
   static let fire = "INSERT OR REPLACE INTO firings (timer, invocation) VALUES (?1, ?2)"
 

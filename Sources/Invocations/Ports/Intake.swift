@@ -77,6 +77,8 @@ package enum Refusal: Error, Sendable, Equatable {
   case keyReused(InvocationID)
   /// 409: the first call with this key still runs.
   case keyRunning(InvocationID)
+  /// The dead letter was sent again a moment ago.
+  case alreadyRedriven(InvocationID)
 }
 
 /// How a call ended, told when that is on disk.
