@@ -62,8 +62,10 @@ extension Dispatcher {
     return true
   }
 
-  /// Work that only the store has. The record was read a moment ago: what memory covers and does not
-  /// hold has ended since, unless its queue is paused and memory passed it over.
+  /// Work that only the store has.
+  ///
+  /// The record was read a moment ago: what memory covers and does not hold has ended since, unless
+  /// its queue is paused and memory passed it over.
   private func unfinishedWork(_ record: InvocationRecord, at desk: FunctionDesk) -> Work? {
     guard record.state == .queued || record.state == .waiting else { return nil }
     let work = Work(

@@ -127,8 +127,10 @@ final class CallExchange: @preconcurrency CallListener {
     leave()
   }
 
-  /// It keeps listening: a client that closed only its side still gets the answer, and the answer is
-  /// what frees the connection. The handler must not stay paused for nobody.
+  /// It keeps listening: a client that closed only its side still gets the answer, and the answer
+  /// is what frees the connection.
+  ///
+  /// The handler must not stay paused for nobody.
   private func clientLeft() {
     guard let streaming, isPaused else { return }
     isPaused = false
