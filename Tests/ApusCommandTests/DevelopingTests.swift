@@ -282,7 +282,7 @@ struct FirstTryTests {
       line(post, handler: "PlaceOrder")
         == "curl -i http://127.0.0.1:8080/orders -H 'Content-Type: application/json' "
         + "-d '\(FirstTry.sampleOrder)'")
-    #expect(Answer(FirstTry.sampleOrder)["items.0.sku"] == "apple")
+    #expect(Answer(FirstTry.sampleOrder)["items.0.sku"] == "book")
     let put = Trigger.http(HTTPRoute(method: "PUT", pattern: "/x"))
     #expect(line(put)?.contains("-X PUT") == true && line(put)?.hasSuffix("-d '{}'") == true)
   }

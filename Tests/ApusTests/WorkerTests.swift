@@ -121,7 +121,7 @@ private enum BankError: Error { case closed(hour: Int) }
     #expect(again?.type == "Retry")
     #expect(again?.message == "busy")
     #expect(again?.retryAfterMilliseconds == 30_000)
-    worker.host.start("Never")
+    worker.host.start("Never", 2)
     let never = try await worker.host.ending().failure
     #expect(never?.kind == .rejected)
     #expect(never?.message == "card stolen")
