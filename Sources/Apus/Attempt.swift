@@ -21,6 +21,8 @@ final class Attempt: TaskExecutor {
   struct State: Sendable {
     var task: Task<Void, Never>?
     var isFinished = false
+    /// A thread has come to it.
+    var hasBegun = false
     /// The host asked for the end, so a CancellationError is no failure of the function.
     var isCancelled = false
 
@@ -66,15 +68,33 @@ final class Attempt: TaskExecutor {
     state.withLock { if !$0.isFinished { $0.task = task } }
   }
 
+  /// Called by the reader thread, which is never blocked.
+  ///
+  /// One that has not begun never will: it is answered here, so that the host does not take a full
+  /// pool for a slow handler.
   func cancel() {
-    let task = state.withLock { state in
-      state.isCancelled = true
-      return state.task
+    let (task, isWithdrawn) = state.withLock { state in
+      defer { state.isCancelled = true }
+      return (state.task, !state.hasBegun && !state.isCancelled)
     }
     task?.cancel()
+    guard isWithdrawn else { return }
+    let answer = AttemptFailure(
+      kind: .notBegun, type: "", message: "no thread was free", retryAfterMilliseconds: nil,
+      cpuMicroseconds: 0)
+    channel.post(frame(.failure) { answer.write(to: &$0) })
+  }
+
+  /// False when it was withdrawn before: then the answer has been given.
+  private func begins() -> Bool {
+    state.withLock { state in
+      state.hasBegun = true
+      return !state.isCancelled
+    }
   }
 
   private func run(_ handler: RegisteredHandler) async {
+    guard begins() else { return }
     let frames: [UInt8]
     do {
       let answer = try await handler.run(delivery, Context(self))

@@ -49,6 +49,12 @@ extension Dispatcher {
       } else {
         fail(attempt, failure, cpu)
       }
+    case .notBegun:
+      if attempt.isCancelledByOperator {
+        cancelled(attempt, 0)
+      } else {
+        giveBack(attempt, because: "every thread of its worker was taken until its deadline")
+      }
     case .cancelled(let cpu):
       if attempt.isCancelledByOperator {
         cancelled(attempt, cpu)

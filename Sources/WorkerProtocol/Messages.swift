@@ -180,6 +180,8 @@ package struct ResponseHead: Sendable, Equatable {
 package struct AttemptFailure: Sendable, Equatable {
   package enum Kind: UInt8, Sendable, CaseIterable {
     case thrown, rejected, undecodable, missingHandler, cancelled
+    /// Told to stop before a thread was free for it: the handler has not run.
+    case notBegun
   }
 
   package var kind: Kind

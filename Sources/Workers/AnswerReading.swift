@@ -24,6 +24,9 @@ extension AttemptAnswer {
     case .cancelled:
       self = .cancelled(cpuMicroseconds: cpuMicroseconds)
       return
+    case .notBegun:
+      self = .notBegun
+      return
     }
     let error = ErrorRecord(
       code: kind.rawValue, message: cut(failure.message, to: ErrorRecord.messageBytesMax),

@@ -68,6 +68,9 @@ import WorkerProtocol
     let threads = max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
     for number in 1...threads { child.host.start("Block", Int64(number)) }
     for _ in 1...threads { try await child.host.line("blocking") }
+    child.host.start("Echo", 1000, #""a""#)
+    child.host.send(.cancel, 1000)
+    #expect(try await child.host.ending().failure?.kind == .notBegun)
     for _ in 1...10 {
       child.host.send(.ping)
       #expect(await child.host.next()?.head.kind == .health)

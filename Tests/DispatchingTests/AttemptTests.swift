@@ -171,6 +171,18 @@ struct AttemptTests {
     #expect(row.history.map(\.outcome) == [.timedOut])
   }
 
+  @Test func `an attempt that never began is given back at its deadline`() throws {
+    let house = TestHouse([charge])
+    house.send("charge")
+    house.settle()
+    house.clocks.advance(by: .seconds(30))
+    house.dispatcher.tick()
+    house.answer(house.workers.started[0], .notBegun)
+    let again = try #require(house.workers.started.last)
+    #expect(again.name.attempt == 2)
+    #expect(again.failures == 0)
+  }
+
   @Test func `a success after the deadline is late all the same`() throws {
     let house = TestHouse([charge])
     let answer = house.send("charge")

@@ -80,6 +80,8 @@ package struct EmittedEvent: Sendable, Equatable {
 package enum AttemptAnswer: Sendable {
   case succeeded(HandlerValue, emitted: [EmittedEvent], cpuMicroseconds: Int64)
   case failed(Failure, cpuMicroseconds: Int64)
+  /// Told to stop before its handler ran: there was no thread for it.
+  case notBegun
   /// The handler stopped because it was cancelled.
   case cancelled(cpuMicroseconds: Int64)
 }
