@@ -99,7 +99,6 @@ package final class Dispatcher {
         ?? FunctionDesk(function, unfinished: unfinished[function.name] ?? 0)
       desk.declaration = function
       desk.isDeclared = true
-      desk.deadlines = Deque(desk.deadlines.sorted { $0.deadline < $1.deadline })
       desks[function.name] = desk
       for queue in function.queues { queueOwners[queue] = function.name }
     }
