@@ -1,5 +1,6 @@
 // A folder of the system's temporary ones for one test, gone with it.
 
+import Foundation
 import Glibc
 
 @testable import ApusCommand
@@ -8,8 +9,9 @@ final class TemporaryFolder {
   let path: String
 
   init() throws {
-    var template = Array("/tmp/apus-command-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw Files.Fault("/tmp", errno) }
+    let folder = FileManager.default.temporaryDirectory.path
+    var template = Array("\(folder)/apus-command-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Files.Fault(folder, errno) }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 

@@ -1,4 +1,5 @@
 // A worker as a process of its own, started the way the host starts it: a socket on descriptor 3.
+import Foundation
 import Glibc
 import Testing
 
@@ -19,7 +20,7 @@ final class ChildWorker: Sendable {
   ) throws {
     let pair = makeSocketPair()
     defer { close(pair.worker) }
-    errorsPath = "/tmp/apus-test-\(getpid())-\(pair.host)-\(UInt32.random(in: 0 ... .max))"
+    errorsPath = FileManager.default.temporaryDirectory.path + "/apus-test-\(UUID())"
     var actions = posix_spawn_file_actions_t()
     posix_spawn_file_actions_init(&actions)
     defer { posix_spawn_file_actions_destroy(&actions) }

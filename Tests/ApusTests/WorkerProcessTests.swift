@@ -1,5 +1,6 @@
 // A worker as a real process: it ends with its host, answers while its handlers block, and a crash
 // names the attempt that caused it.
+import Foundation
 import Glibc
 import Testing
 import WorkerProtocol
@@ -14,7 +15,7 @@ import WorkerProtocol
   }
 
   @Test func `it lists its handlers as JSON`() throws {
-    let path = "/tmp/apus-test-list-\(getpid())"
+    let path = FileManager.default.temporaryDirectory.path + "/apus-test-list-\(UUID())"
     defer { unlink(path) }
     let child = try ChildWorker(arguments: ["--list-handlers"], hasChannel: false, output: path)
     #expect(try child.exit() == .status(0))

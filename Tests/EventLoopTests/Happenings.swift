@@ -1,5 +1,6 @@
 // What the tests of this room share: waiting for callbacks instead of for time, and raw sockets that
 // stand for the peer.
+import Foundation
 import EventLoop
 import Glibc
 
@@ -111,7 +112,8 @@ func streamAndPeer() throws -> (stream: ByteStream, peer: Int32) {
 /// A new empty folder of the system's temporary folder, removed with all in it afterwards.
 @LoopActor
 func withFolder<Result>(_ body: @LoopActor (String) async throws -> Result) async throws -> Result {
-  var template = Array("/tmp/loop-XXXXXX".utf8CString)
+  let parent = FileManager.default.temporaryDirectory.path
+  var template = Array("\(parent)/loop-XXXXXX".utf8CString)
   guard mkdtemp(&template) != nil else { throw Failed(call: "mkdtemp") }
   let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   defer {

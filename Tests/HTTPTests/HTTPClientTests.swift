@@ -1,5 +1,6 @@
 // The blocking client against our server, and against a peer that misbehaves.
 
+import Foundation
 import EventLoop
 import Glibc
 import HTTP
@@ -26,7 +27,8 @@ struct HTTPClientTests {
   }
 
   @Test func `a Unix socket answers as well`() async throws {
-    var template = Array("/tmp/apus-http-XXXXXX\0".utf8.map(CChar.init))
+    let parent = FileManager.default.temporaryDirectory.path
+    var template = Array("\(parent)/apus-http-XXXXXX".utf8CString)
     let folder = try #require(mkdtemp(&template).map { String(cString: $0) })
     defer { rmdir(folder) }
     let path = folder + "/door"

@@ -1,4 +1,5 @@
 // A store in a folder of its own, and its news as something a test can wait for.
+import Foundation
 import Glibc
 import Invocations
 import Testing
@@ -10,7 +11,8 @@ final class Folder: Sendable {
   let path: String
 
   init() throws {
-    var template = Array("/tmp/apus-records-XXXXXX".utf8CString)
+    let parent = FileManager.default.temporaryDirectory.path
+    var template = Array("\(parent)/apus-records-XXXXXX".utf8CString)
     path = try #require(mkdtemp(&template).map { String(cString: $0) })
   }
 

@@ -1,6 +1,7 @@
 // Zones by name, by file and by rule: offsets that Python's zoneinfo confirmed, and every way in
 // which a zone cannot be had.
 
+import Foundation
 import Glibc
 import Testing
 
@@ -180,7 +181,8 @@ final class TemporaryZones {
   private var files: [String] = []
 
   init() throws {
-    var template = Array("/tmp/schedules-XXXXXX".utf8CString)
+    let parent = FileManager.default.temporaryDirectory.path
+    var template = Array("\(parent)/schedules-XXXXXX".utf8CString)
     guard let made = mkdtemp(&template) else { throw Failure() }
     path = String(cString: made)
   }

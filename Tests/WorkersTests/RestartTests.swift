@@ -1,4 +1,5 @@
 // Replacements: at once, or with growing pauses while workers do not start.
+import Foundation
 import EventLoop
 import Glibc
 import Invocations
@@ -25,7 +26,7 @@ struct RestartTests {
   }
 
   @Test func `workers that do not start are unhealthy until one does`() async throws {
-    let file = "/tmp/apus-workers-test-\(getpid())-\(EventLoop.monotonicNow())"
+    let file = FileManager.default.temporaryDirectory.path + "/apus-workers-test-\(UUID())"
     defer { unlink(file) }
     try await withPool { under in
       let script = ["SCRIPT": "dies-while-file-exists", "SCRIPT_FILE": file]
