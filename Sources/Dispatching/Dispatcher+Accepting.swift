@@ -61,7 +61,7 @@ extension Dispatcher {
     listeners[work.id] = [listener]
     listener.callBegan(work.id)
     let desk = desks[proposal.function]
-    let isNext = desk.map { $0.mayStart && $0.line.count == 0 && !$0.line.storeHasMore } ?? false
+    let isNext = desk.map { $0.isFree && $0.mayStart(at: clocks.monotonic) } ?? false
     guard let desk, isNext, work.due <= clocks.wall, workers.hasRoom(for: desk.declaration) else {
       return record(changes, entering: [work])
     }
@@ -85,6 +85,9 @@ extension Dispatcher {
           function: proposal.function, bytes: bytes, bytesMax: desk.declaration.payloadBytesMax)
       }
       wanted[proposal.function, default: 0] += 1
+      if proposal.priority != nil, desk.declaration.order != nil {
+        return .orderedFunction(proposal.function)
+      }
       guard desk.unfinished + wanted[proposal.function, default: 0] <= desk.declaration.queueLimit
       else {
         return .queueFull(function: proposal.function, limit: desk.declaration.queueLimit)
@@ -129,12 +132,27 @@ extension Dispatcher {
     {
       return listener.callEnded(.refused(.keyReused(id)))
     }
-    guard known.entry.isFinished else { return listener.callEnded(.refused(.keyRunning(id))) }
+    guard known.entry.isFinished else { return join(id, proposal.function, listener) }
     nextReplay += 1
     let token = nextReplay
     replays[token] = listener
     // The end may still be on its way to disk, and the reader sees only the disk.
-    afterAllOnDisk { [self] in log.readReplay(id, token: token) }
+    afterAllOnDisk { [self] in log.read(.replay(id, token: token)) }
+  }
+
+  /// Callers who share one invocation's answer.
+  package static let joinedMax = 1_000
+
+  /// The first call with the key still runs: the second one shares its answer, or is refused.
+  private func join(_ id: InvocationID, _ function: String, _ listener: any CallListener) {
+    guard desks[function]?.declaration.idempotency.whenRunning == .join else {
+      return listener.callEnded(.refused(.keyRunning(id)))
+    }
+    guard listeners[id, default: []].count < Self.joinedMax else {
+      return listener.callEnded(.refused(.tooManyJoined(id, limit: Self.joinedMax)))
+    }
+    listeners[id, default: []].append(listener)
+    listener.callBegan(id)
   }
 
   // MARK: Taking
@@ -162,13 +180,28 @@ extension Dispatcher {
     let declaration = desks[proposal.function]?.declaration
     let policy = declaration?.retry ?? RetryPolicy()
     let isCall = proposal.call != nil
+    let dueAt = max(now, proposal.dueAt ?? now)
+    let standing = standing(
+      of: proposal.event, priority: proposal.priority, at: proposal.function, dueAt)
     return Acceptance(
       id: ids.next(at: now), function: proposal.function, trigger: proposal.trigger,
       queue: proposal.queue, event: proposal.event, call: proposal.call,
       key: key(of: proposal, keep: declaration?.idempotency.keep ?? .zero, now: now),
       cause: proposal.cause, redriveOf: proposal.redriveOf, hops: proposal.hops, createdAt: now,
-      dueAt: max(now, proposal.dueAt ?? now),
-      attemptsMax: isCall && !policy.attemptsAreGiven ? 1 : policy.attemptsMax)
+      dueAt: quietEnd(of: standing, dueAt, declaration),
+      attemptsMax: isCall && !policy.attemptsAreGiven ? 1 : policy.attemptsMax,
+      priority: proposal.priority, standing: standing)
+  }
+
+  /// How an event stands among the others of its function, under the manifest of this moment.
+  func standing(
+    of event: Event, priority: Priority?, at function: String, _ dueAt: WallTime
+  ) -> Standing {
+    guard let desk = desks[function] else { return Standing() }
+    let effective = priority ?? desk.declaration.priority
+    return Standing(
+      priority: effective, lane: desk.lanes?.lane(of: event, effective),
+      debounce: debounce(of: event, at: desk, dueAt))
   }
 
   private func key(of proposal: Proposal, keep: Duration, now: WallTime) -> IdempotencyKey? {
@@ -181,6 +214,7 @@ extension Dispatcher {
   /// Puts new work under the dispatcher's eyes; it enters its line when its record is on disk.
   func enrol(_ work: Work) {
     live[work.id] = work
+    rememberDebounce(of: work)
     if let key = work.acceptance.key {
       // A little of the sweep with every key, so that the book shrinks as fast as it grows.
       keys.expire(at: clocks.wall, limit: 8)

@@ -153,13 +153,18 @@ extension Dispatcher {
     let state = work.invocation.state.word
     guard !work.wasRefused else { return }
     for listener in listeners[work.id] ?? [] { listener.streamBroke() }
-    record(
-      [
-        .goOn(
-          attempt, function: function, state: state, due: work.due,
-          failures: work.invocation.failures)
-      ], entering: state == .held ? [] : [work])
-    if state == .held { live[work.id] = nil }
+    let change = RecordChange.goOn(
+      attempt, function: function, state: state, due: work.due, failures: work.invocation.failures)
+    if state == .held {
+      let waiting = listeners.removeValue(forKey: work.id) ?? []
+      record([change]) { for listener in waiting { listener.callEnded(.held(work.id)) } }
+    } else {
+      record([change], entering: [work])
+    }
+    if state == .held {
+      live[work.id] = nil
+      unheld.forget(work.id)
+    }
     observer.saw(.goesOn(attempt, function: function, state: state, due: work.due))
     touch(work)
   }
@@ -167,7 +172,12 @@ extension Dispatcher {
   /// The attempt is no longer with a worker; its permit is free.
   private func leave(_ attempt: RunningAttempt) {
     running[attempt.name] = nil
-    desks[attempt.work.acceptance.function]?.running -= 1
+    if let desk = desks[attempt.work.acceptance.function] {
+      desk.attempts -= 1
+      desk.lanes?.left(attempt.work)
+      // A batch is one run of the handler, until the last of it has its answer.
+      if attempt.batch?.leave() ?? true { desk.running -= 1 }
+    }
     if attempt.hasTimedOut || attempt.isCancelledByOperator {
       stopping.removeAll { $0.attempt === attempt }
     }

@@ -14,7 +14,10 @@ extension Dispatcher {
 
   func end(_ work: Work, _ ending: Ending, _ emission: Emission = Emission()) {
     live[work.id] = nil
-    desks[work.acceptance.function]?.noteGone(work.id)
+    let desk = desks[work.acceptance.function]
+    desk?.noteGone(work)
+    desk?.lanes?.ended(work)
+    if let desk { forgetDebounce(of: work, at: desk) }
     let waiting = listeners.removeValue(forKey: work.id) ?? []
     // Its acceptance never reached the disk: it was taken back, and its caller told.
     guard !work.wasRefused else { return }
@@ -34,7 +37,7 @@ extension Dispatcher {
   /// The end is on disk, or refused for good.
   private func left(_ work: Work, _ ending: Ending, _ waiting: [any CallListener]) {
     leaving[work.id] = nil
-    desks[work.acceptance.function]?.noteGone(work.id)
+    desks[work.acceptance.function]?.noteGone(work)
     work.children = []
     let refusal = CallOutcome.refused(.storeStalled(reason: "the record could not be written"))
     for listener in waiting { listener.callEnded(work.wasRefused ? refusal : .ended(ending)) }
@@ -106,6 +109,8 @@ extension Dispatcher {
     delay: Duration
   ) -> Work {
     let now = clocks.wall
+    let dueAt = now + delay
+    let standing = standing(of: event, priority: nil, at: function.name, dueAt)
     let key = function.idempotency.key?.value(in: event).map {
       IdempotencyKey(
         text: $0, digest: hasher.digest(function: function.name, key: $0), body: nil,
@@ -115,7 +120,8 @@ extension Dispatcher {
       Acceptance(
         id: ids.next(at: now), function: function.name, trigger: "queue:\(queue)", queue: queue,
         event: event, key: key, cause: work.id, hops: work.acceptance.hops + 1, createdAt: now,
-        dueAt: now + delay, attemptsMax: function.retry.attemptsMax))
+        dueAt: quietEnd(of: standing, dueAt, function), attemptsMax: function.retry.attemptsMax,
+        standing: standing))
   }
 
   static func lineage(of work: Work, hops: Int) -> [Event.Extension] {

@@ -67,13 +67,28 @@ extension Dispatcher {
   /// The record was read a moment ago: what memory covers and does not hold has ended since, unless
   /// its queue is paused and memory passed it over.
   private func unfinishedWork(_ record: InvocationRecord, at desk: FunctionDesk) -> Work? {
-    guard record.state == .queued || record.state == .waiting else { return nil }
     let work = Work(
       WaitingRecord(
         acceptance: record.acceptance, state: record.state, due: record.due,
         attempts: record.attempts, failures: record.failures))
-    guard !desk.line.covers(work.place) || desk.holds(work.acceptance.queue) else { return nil }
-    return work
+    switch record.state {
+    case .queued, .waiting: return desk.covers(work) ? nil : work
+    case .held: return unheld.note(work.id) ? work : nil
+    case .running, .succeeded, .dead, .cancelled: return nil
+    }
+  }
+
+  /// Lets held work run again; false when it is not held.
+  package func release(_ record: InvocationRecord) -> Bool {
+    let id = record.acceptance.id
+    guard record.state == .held, !isDraining, live[id] == nil, leaving[id] == nil,
+      let desk = desks[record.acceptance.function], let work = unfinishedWork(record, at: desk)
+    else { return false }
+    _ = apply(.resumed, to: work, desk.declaration)
+    work.due = clocks.wall
+    live[id] = work
+    self.record([.release(id, due: work.due)], entering: [work])
+    return true
   }
 
   /// Brings the next attempt of a waiting invocation forward to now.
@@ -105,7 +120,8 @@ extension Dispatcher {
         id: ids.next(at: now), function: letter.function, trigger: letter.trigger,
         queue: letter.queue, event: letter.event, call: letter.call, cause: letter.cause,
         redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now,
-        attemptsMax: desk.declaration.retry.attemptsMax))
+        attemptsMax: desk.declaration.retry.attemptsMax, priority: letter.priority,
+        standing: redriveStanding(of: letter, at: desk)))
     if isDraining { return answered(.failure(.draining)) }
     guard redriven.note(letter.id) else { return answered(.failure(.alreadyRedriven(letter.id))) }
     if let refusal = refusalOfRedrive(desk) {
@@ -121,6 +137,14 @@ extension Dispatcher {
         work.wasRefused
           ? .failure(.storeStalled(reason: "the record could not be written")) : .success([item]))
     }
+  }
+
+  /// A dead letter does not wait for a quiet time again.
+  private func redriveStanding(of letter: Acceptance, at desk: FunctionDesk) -> Standing {
+    var standing = standing(
+      of: letter.event, priority: letter.priority, at: desk.declaration.name, clocks.wall)
+    standing.debounce = nil
+    return standing
   }
 
   private func refusalOfRedrive(_ desk: FunctionDesk) -> Refusal? {

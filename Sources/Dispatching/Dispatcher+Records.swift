@@ -8,11 +8,7 @@ extension Dispatcher {
     defer { settle() }
     switch news {
     case .durable(let sequence): reached(sequence)
-    case .waiting(let function, let after, let rows, let hasMore):
-      guard let desk = desks[function] else { return }
-      let usable = desk.line.endRefill(after: after, rows: rows, hasMore: hasMore)
-      enterLine(usable, at: desk)
-      touched.append(desk)
+    case .rows(let read, let rows, let hasMore): heard(rows, of: read, hasMore)
     case .replay(let token, let replay):
       guard let listener = replays.removeValue(forKey: token) else { return }
       let id = replay?.id ?? InvocationID(rawValue: 0)
@@ -22,16 +18,62 @@ extension Dispatcher {
       stalledReason = nil
       observer.saw(.storeHealed)
       pump()
-    case .readFailed(_, let function, let token):
-      if let desk = function.flatMap({ desks[$0] }) {
-        desk.line.abandonRefill()
-        desk.refillNotBefore =
-          clocks.monotonic.addingReportingOverflow(Self.refillPause.nanoseconds).partialValue
-      }
-      if let listener = token.flatMap({ replays.removeValue(forKey: $0) }) {
-        listener.callEnded(.refused(.busy))
-      }
+    case .readFailed(let read, _): failed(read)
     }
+  }
+
+  private func heard(_ rows: [WaitingRecord], of read: RecordRead, _ hasMore: Bool) {
+    switch read {
+    case .waiting(let function, let priority, let after, _):
+      guard let desk = desks[function] else { return }
+      let usable = desk.lines[priority].endRefill(after: after, rows: rows, hasMore: hasMore)
+      enterLine(usable, priority, at: desk)
+      touched.append(desk)
+    case .lane(let function, let lane, let from, _, _):
+      guard let desk = desks[function] else { return }
+      desk.lanes?.endRead(lane, from: from, rows, hasMore: hasMore) { row, isGone in
+        let id = row.acceptance.id
+        guard live[id] == nil, leaving[id] == nil, !isGone else { return nil }
+        let work = Work(row)
+        live[id] = work
+        return work
+      }
+      touched.append(desk)
+    case .begun(let function, _, let limit):
+      guard let desk = desks[function], desk.begun == .beingRead else { return }
+      for row in rows where leaving[row.acceptance.id] == nil {
+        desk.lanes?.noteBegun(live[row.acceptance.id] ?? Work(row))
+      }
+      if hasMore, let last = rows.last {
+        log.read(.begun(function: function, after: last.acceptance.id, limit: limit))
+      } else {
+        desk.begun = .known
+        touched.append(desk)
+      }
+    case .replay: break
+    }
+  }
+
+  private func failed(_ read: RecordRead) {
+    switch read {
+    case .waiting(let function, let priority, _, _):
+      desks[function]?.lines[priority].abandonRefill()
+      putOffReads(of: function)
+    case .lane(let function, let lane, let from, _, _):
+      desks[function]?.lanes?.abandonRead(lane, from: from)
+      putOffReads(of: function)
+    case .begun(let function, _, _):
+      // From the beginning: noting twice does no harm.
+      if desks[function]?.begun == .beingRead { desks[function]?.begun = .unknown }
+      putOffReads(of: function)
+    case .replay(_, let token):
+      replays.removeValue(forKey: token)?.callEnded(.refused(.busy))
+    }
+  }
+
+  private func putOffReads(of function: String) {
+    desks[function]?.readNotBefore =
+      clocks.monotonic.addingReportingOverflow(Self.refillPause.nanoseconds).partialValue
   }
 
   /// Everything up to `sequence` is on disk: acknowledgements go out, and the work enters its line.
@@ -64,7 +106,10 @@ extension Dispatcher {
     else { return }
     work.wasRefused = true
     for child in work.children { takeBack(child.id) }
-    if !wasLeaving { desks[work.acceptance.function]?.unfinished -= 1 }
+    if !wasLeaving, let desk = desks[work.acceptance.function] {
+      desk.unfinished -= 1
+      restoreFormer(of: work, at: desk)
+    }
     if let key = work.acceptance.key { keys.forget(key.digest, of: id) }
     for listener in listeners.removeValue(forKey: id) ?? [] {
       listener.callEnded(.refused(.storeStalled(reason: stalledReason ?? "")))

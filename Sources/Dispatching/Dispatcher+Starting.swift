@@ -25,16 +25,45 @@ extension Dispatcher {
 
   func pump(_ desk: FunctionDesk) {
     guard !isDraining, stalledReason == nil else { return }
-    while desk.mayStart, workers.hasRoom(for: desk.declaration) {
-      guard let work = desk.line.popDue(at: clocks.wall) else { break }
-      guard desk.passes(work) else {
-        // Its queue is paused. It stays in the store; resuming reads the line anew.
-        live[work.id] = nil
-        continue
+    if desk.declaration.batch != nil {
+      pumpBatches(desk)
+    } else {
+      while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declaration) {
+        guard let work = nextWork(at: desk) else { break }
+        if canStart(work, at: desk) { start(work, at: desk) }
       }
-      if canStart(work, at: desk) { start(work, at: desk) }
     }
     refill(desk)
+  }
+
+  /// The next due work whose turn it is; from its line, or by way of the lanes.
+  func nextWork(at desk: FunctionDesk) -> Work? {
+    guard let lanes = desk.lanes else {
+      while let work = desk.lines.popDue(at: clocks.wall) {
+        if desk.passes(work) { return work }
+        // Its queue is paused. It stays in the store; resuming reads the line anew.
+        live[work.id] = nil
+      }
+      return nil
+    }
+    fill(lanes, from: desk)
+    return lanes.next(
+      at: clocks.monotonic, isPaused: { !desk.passes($0) }, dropped: { live[$0.id] = nil })
+  }
+
+  /// All that is due goes to the lane of its value.
+  private func fill(_ lanes: Lanes, from desk: FunctionDesk) {
+    while !lanes.isFull, let work = desk.lines.popDue(at: clocks.wall) {
+      switch lanes.add(work) {
+      case .taken: break
+      case .leftToStore:
+        live[work.id] = nil
+      case .staleInStore(let lane):
+        // Left there under its old lane it would not be found again.
+        work.relane(lane)
+        record([.relane(work.id, lane: lane)], entering: [work])
+      }
+    }
   }
 
   /// False when the work ended here instead of starting.
@@ -63,8 +92,17 @@ extension Dispatcher {
       deadline: clocks.monotonic.addingReportingOverflow(remaining).partialValue)
     running[name] = attempt
     desk.running += 1
+    desk.attempts += 1
+    desk.began(work, at: clocks.monotonic)
+    forgetDebounce(of: work, at: desk)
     desk.noteDeadline(attempt)
     attempt.worker = workers.start(assignment(of: attempt, remaining: remaining))
+    noteStarted(attempt)
+  }
+
+  func noteStarted(_ attempt: RunningAttempt) {
+    let work = attempt.work
+    let number = attempt.name.attempt
     record([
       .start(
         AttemptStart(
@@ -76,7 +114,7 @@ extension Dispatcher {
         work.id, function: work.acceptance.function, attempt: number, worker: attempt.worker))
   }
 
-  private func assignment(of attempt: RunningAttempt, remaining: UInt64) -> Assignment {
+  func assignment(of attempt: RunningAttempt, remaining: UInt64) -> Assignment {
     Assignment(
       name: attempt.name, function: attempt.declaration,
       attemptsMax: attempt.work.acceptance.attemptsMax,
@@ -103,42 +141,54 @@ extension Dispatcher {
 
   /// Asks the store for the next part of the line when memory runs low.
   func refill(_ desk: FunctionDesk) {
-    guard desk.isDeclared, desk.pausedSince == nil, desk.beginRefill(at: clocks.monotonic) else {
-      return
+    guard desk.isDeclared, desk.pausedSince == nil else { return }
+    let name = desk.declaration.name
+    for priority in Priority.allCases where desk.beginRefill(priority, at: clocks.monotonic) {
+      log.read(
+        .waiting(
+          function: name, priority: priority, after: desk.lines[priority].horizon,
+          limit: WaitingLine.refillCount))
     }
-    log.readWaiting(
-      function: desk.declaration.name, after: desk.line.horizon, limit: WaitingLine.refillCount)
+    guard clocks.monotonic >= desk.readNotBefore else { return }
+    if desk.begun == .unknown {
+      desk.begun = .beingRead
+      log.read(.begun(function: name, after: nil, limit: WaitingLine.refillCount))
+    }
+    while let read = desk.lanes?.nextRead(function: name, dueBy: clocks.wall) { log.read(read) }
   }
 
   // MARK: Lines
 
   func enterLine(_ work: Work) {
     guard let desk = desks[work.acceptance.function] else { return }
-    guard desk.isDeclared, desk.line.insert(work) else {
+    replaceFormer(of: work, at: desk)
+    guard desk.isDeclared, desk.lines.insert(work) else {
       live[work.id] = nil
-      desk.noteGone(work.id)
+      desk.noteGone(work)
       return
     }
-    if desk.line.isOverFull { for dropped in desk.line.trim() { live[dropped.id] = nil } }
+    for dropped in desk.lines.trim() { live[dropped.id] = nil }
   }
 
   /// Rows from the store.
   ///
   /// What memory knows already is running, or came by another way.
-  func enterLine(_ rows: ArraySlice<WaitingRecord>, at desk: FunctionDesk) {
+  func enterLine(
+    _ rows: ArraySlice<WaitingRecord>, _ priority: Priority, at desk: FunctionDesk
+  ) {
     for row in rows {
       let id = row.acceptance.id
-      guard live[id] == nil, leaving[id] == nil, !desk.isGone(id) else { continue }
+      guard live[id] == nil, leaving[id] == nil, !desk.lines[priority].isGone(id) else { continue }
       let work = Work(row)
       live[work.id] = work
-      if !desk.line.insert(work) { live[work.id] = nil }
+      if !desk.lines.insert(work) { live[work.id] = nil }
     }
-    if desk.line.isOverFull { for dropped in desk.line.trim() { live[dropped.id] = nil } }
+    for dropped in desk.lines.trim() { live[dropped.id] = nil }
   }
 
   /// Forgets a line in memory and reads it anew: after a pause, or a read that failed.
   func readAnew(_ desk: FunctionDesk) {
-    for dropped in desk.line.reset(storeHasMore: true) { live[dropped.id] = nil }
+    for dropped in desk.forgetWaiting() { live[dropped.id] = nil }
     touched.append(desk)
   }
 }

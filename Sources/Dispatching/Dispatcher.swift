@@ -19,6 +19,8 @@ package final class Dispatcher {
   let hasher: SipHasher
   let boot: Int
   let grace: Duration
+  /// When this host started, if others ran on its store before: what they took of a rate is unknown.
+  let emptyAt: UInt64?
 
   var ids: InvocationIDGenerator
   var desks: [String: FunctionDesk] = [:]
@@ -45,7 +47,9 @@ package final class Dispatcher {
   /// How far the disk is.
   var onDisk: UInt64 = 0
   var stalledReason: String?
-  var redriven = RecentRedrives()
+  var redriven = RecentIDs()
+  /// Held work that an operator let go on or ended.
+  var unheld = RecentIDs()
   /// True once the record is about to close: nothing may be appended any more.
   package var isClosed = false
   package internal(set) var isDraining = false
@@ -71,9 +75,11 @@ package final class Dispatcher {
     self.grace = grace
     hasher = SipHasher(key: recovery.digestKey)
     boot = recovery.boot
+    emptyAt = recovery.boot > 1 ? clocks.monotonic : nil
     ids = InvocationIDGenerator(host: host, after: recovery.lastID)
     keys = KeyBook(recovery.keys)
     declare(functions, unfinished: recovery.unfinished)
+    for one in recovery.debounced { remember(one) }
     for (subject, since) in recovery.paused { setPause(subject, since: since) }
   }
 
@@ -96,14 +102,13 @@ package final class Dispatcher {
     for function in functions {
       let desk =
         desks[function.name]
-        ?? FunctionDesk(function, unfinished: unfinished[function.name] ?? 0)
-      desk.declaration = function
-      desk.isDeclared = true
+        ?? makeDesk(function, unfinished: unfinished[function.name] ?? 0)
+      if desk.adopt(function, at: clocks.monotonic) { adoptFlow(of: desk) }
       desks[function.name] = desk
       for queue in function.queues { queueOwners[queue] = function.name }
     }
     for (name, count) in unfinished where count > 0 && desks[name] == nil {
-      let gone = FunctionDesk(
+      let gone = makeDesk(
         FunctionDeclaration(name: name, handler: "", triggers: []), unfinished: count)
       gone.isDeclared = false
       desks[name] = gone
@@ -111,10 +116,24 @@ package final class Dispatcher {
     round = desks.values.filter(\.isDeclared).sorted { $0.declaration.name < $1.declaration.name }
   }
 
+  private func makeDesk(_ function: FunctionDeclaration, unfinished: Int) -> FunctionDesk {
+    FunctionDesk(function, unfinished: unfinished, hasher: hasher, emptyAt: emptyAt)
+  }
+
+  /// The rules by which its events wait for each other are new: what waits is read anew, what runs
+  /// counts under them at once.
+  private func adoptFlow(of desk: FunctionDesk) {
+    readAnew(desk)
+    guard desk.lanes != nil else { return }
+    for attempt in running.values where desks[attempt.work.acceptance.function] === desk {
+      desk.lanes?.noteRunning(attempt.work)
+    }
+  }
+
   /// Its work stays in the store; if it is declared again, its line is read from the beginning.
   private func close(_ desk: FunctionDesk) {
     desk.isDeclared = false
-    for dropped in desk.line.reset(storeHasMore: true) { live[dropped.id] = nil }
+    for dropped in desk.forgetWaiting() { live[dropped.id] = nil }
   }
 
   package func function(forQueue queue: String) -> FunctionDeclaration? {
@@ -152,20 +171,36 @@ package final class Dispatcher {
     let monotonic = clocks.monotonic
     for desk in round {
       if let deadline = desk.nextDeadline()?.deadline { next = min(next ?? deadline, deadline) }
-      if desk.line.storeHasMore, desk.refillNotBefore > monotonic {
-        next = min(next ?? desk.refillNotBefore, desk.refillNotBefore)
+      if desk.readNotBefore > monotonic, desk.lines.storeHasMore || desk.begun != .known {
+        next = min(next ?? desk.readNotBefore, desk.readNotBefore)
       }
-      guard !isDraining, stalledReason == nil, desk.mayStart, let due = desk.line.nextDue,
-        workers.hasRoom(for: desk.declaration)
-      else { continue }
-      // What came due since the last look is due now: nobody else may come to look at it.
-      let wait = UInt64(max(0, due.milliseconds - now.milliseconds)).multipliedReportingOverflow(
-        by: 1_000_000)
-      let at =
-        wait.overflow ? .max : monotonic.addingReportingOverflow(wait.partialValue).partialValue
+      guard !isDraining, stalledReason == nil, let at = nextStart(at: desk, now, monotonic) else {
+        continue
+      }
       next = min(next ?? at, at)
     }
     return next
+  }
+
+  /// The monotonic time at which the function may start something, if time alone brings it.
+  private func nextStart(at desk: FunctionDesk, _ now: WallTime, _ monotonic: UInt64) -> UInt64? {
+    let opens = desk.rateOpens(at: monotonic)
+    guard opens != nil || desk.mayStart(at: monotonic), workers.hasRoom(for: desk.declaration)
+    else { return nil }
+    // Lines that are not read on have nothing to wait for but an end.
+    var due = desk.lanes?.isFull == true ? nil : desk.lines.nextDue
+    if desk.lanes?.hasReady == true { due = now }
+    if let rule = desk.declaration.batch, let end = desk.gathered.endsAt(rule) {
+      due = min(due ?? end, end)
+    }
+    // What came due since the last look is due now: nobody else may come to look at it.
+    let wait = due.map { max(0, $0.milliseconds - now.milliseconds) }
+    let at = wait.map { wait -> UInt64 in
+      let (nanoseconds, overflow) = UInt64(wait).multipliedReportingOverflow(by: 1_000_000)
+      return overflow ? .max : monotonic.addingReportingOverflow(nanoseconds).partialValue
+    }
+    guard let first = [at, desk.lanes?.nextWake].compactMap(\.self).min() else { return nil }
+    return max(first, opens ?? first)
   }
 
   /// Deadlines, backoffs and expiries that have come.

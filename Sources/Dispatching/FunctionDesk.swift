@@ -1,15 +1,19 @@
-// Everything the dispatcher keeps for one function: its declaration, its line, what runs, and
-// whether it may start more. The permit is decided here and nowhere else.
+// Everything the dispatcher keeps for one function: its declaration, its lines, what runs, and
+// whether it may start more. The permit is decided here, and for its values in `Lanes`.
 
 import DequeModule
 import Invocations
 
 final class FunctionDesk {
-  var declaration: FunctionDeclaration
-  var line: WaitingLine
+  private(set) var declaration: FunctionDeclaration
+  var lines: PriorityLines
+  /// Where its events are ordered or limited by a value; nil where they are all alike.
+  private(set) var lanes: Lanes?
   /// Accepted and not ended, in memory or in the store.
   var unfinished: Int
+  /// Runs of the handler: attempts, or batches of them.
   var running = 0
+  var attempts = 0
   var pausedSince: WallTime?
   /// Queues of this function that are paused; their work is passed over.
   var pausedQueues: Set<String> = []
@@ -17,34 +21,103 @@ final class FunctionDesk {
   ///
   /// Ended attempts are passed over, and swept out when they outnumber the running ones.
   var deadlines = Deque<RunningAttempt>()
-  /// What ended or was spilled while rows were being read: the rows may show it as it was before.
-  private var goneWhileRefilling: Set<InvocationID> = []
   /// After a read that failed: monotonic nanoseconds before which none is asked for.
-  var refillNotBefore: UInt64 = 0
+  var readNotBefore: UInt64 = 0
   /// False when a manifest no longer declares it but work of it is still in the store.
   var isDeclared = true
+  /// With an order: whether it is known what has begun and not ended.
+  var begun = BegunWork.known
+  var gathered = GatheredBatch()
+  /// Events that wait for their quiet time, by their value.
+  var debounced: [Int64: Debounced] = [:]
+  /// The same and those they replace: accepted and neither begun nor ended.
+  var quiet: Set<InvocationID> = []
 
-  init(_ declaration: FunctionDeclaration, unfinished: Int) {
+  private let hasher: SipHasher
+  /// When the host started, if it does not know what earlier ones took of a rate.
+  private let emptyAt: UInt64?
+  private var bucket = TokenBucket()
+  private var bucketRule: TokenBucket.Rule?
+
+  enum BegunWork { case known, unknown, beingRead }
+
+  struct Debounced {
+    var id: InvocationID
+    var since: WallTime
+    var priority: Priority
+    var key: IdempotencyKey?
+  }
+
+  init(
+    _ declaration: FunctionDeclaration, unfinished: Int, hasher: SipHasher, emptyAt: UInt64?
+  ) {
     self.declaration = declaration
     self.unfinished = unfinished
-    line = WaitingLine(storeHasMore: unfinished > 0)
+    self.hasher = hasher
+    self.emptyAt = emptyAt
+    lines = PriorityLines(storeHasMore: unfinished > 0)
+    lanes = FlowRule(declaration).map { Lanes($0, hasher, emptyAt: emptyAt) }
+    if lanes?.rule.isOrdered == true, unfinished > 0 { begun = .unknown }
+    if let rate = declaration.rate, rate.per == nil {
+      let rule = TokenBucket.Rule(rate)
+      bucketRule = rule
+      if let emptyAt { bucket = TokenBucket(emptyAt: emptyAt, rule) }
+    }
   }
 
-  var mayStart: Bool {
-    isDeclared && pausedSince == nil && running < declaration.concurrency.limit
-  }
-
-  func noteGone(_ id: InvocationID) {
-    if line.isRefilling { goneWhileRefilling.insert(id) }
-  }
-
-  func beginRefill(at now: UInt64) -> Bool {
-    guard now >= refillNotBefore, line.beginRefill() else { return false }
-    goneWhileRefilling = []
+  /// Takes another declaration.
+  ///
+  /// True when its events are ordered, limited or gathered by other rules now: then its line has to be read
+  /// anew, and its running attempts noted.
+  func adopt(_ declaration: FunctionDeclaration, at now: UInt64) -> Bool {
+    let batchChanged = self.declaration.batch != declaration.batch
+    self.declaration = declaration
+    isDeclared = true
+    bucketRule = declaration.rate.flatMap { $0.per == nil ? TokenBucket.Rule($0) : nil }
+    if let bucketRule { bucket.adopt(bucketRule, at: now) }
+    let rule = FlowRule(declaration)
+    guard rule != lanes?.rule else { return batchChanged }
+    lanes = rule.map { Lanes($0, hasher, emptyAt: now) }
+    begun = rule?.isOrdered == true && unfinished > 0 ? .unknown : .known
     return true
   }
 
-  func isGone(_ id: InvocationID) -> Bool { goneWhileRefilling.contains(id) }
+  // MARK: Permits
+
+  func mayStart(at now: UInt64) -> Bool {
+    isDeclared && pausedSince == nil && running < declaration.concurrency.limit
+      && begun == .known && (bucketRule.map { bucket.isOpen(at: now, $0) } ?? true)
+  }
+
+  /// When the next token is there, if it is the rate alone that stands in the way.
+  func rateOpens(at now: UInt64) -> UInt64? {
+    guard isDeclared, pausedSince == nil, running < declaration.concurrency.limit,
+      begun == .known, let bucketRule, !bucket.isOpen(at: now, bucketRule)
+    else { return nil }
+    return bucket.opensAt(bucketRule)
+  }
+
+  func began(_ work: Work, at now: UInt64) {
+    if let bucketRule { bucket.take(at: now, bucketRule) }
+    lanes?.began(work, at: now)
+  }
+
+  /// Whether a call may start before its record is on disk: only where nobody could stand before it.
+  var isFree: Bool {
+    lanes == nil && lines.count == 0 && !lines.storeHasMore && declaration.batch == nil
+      && declaration.debounce == nil
+  }
+
+  // MARK: Reading
+
+  func noteGone(_ work: Work) {
+    lines[work.priority].noteGone(work.id)
+    lanes?.noteGone(work)
+  }
+
+  func beginRefill(_ priority: Priority, at now: UInt64) -> Bool {
+    now >= readNotBefore && lanes?.isFull != true && lines[priority].beginRefill()
+  }
 
   func holds(_ queue: String?) -> Bool { queue.map(pausedQueues.contains) ?? false }
 
@@ -52,12 +125,24 @@ final class FunctionDesk {
     !holds(work.acceptance.queue)
   }
 
+  /// Forgets all waiting work, so that it is read from the beginning.
+  func forgetWaiting() -> [Work] {
+    lines.reset(storeHasMore: true) + (lanes?.reset() ?? []) + gathered.removeAll()
+  }
+
+  /// Whether memory holds this waiting work, if it still waits.
+  func covers(_ work: Work) -> Bool {
+    lines.covers(work) && !holds(work.acceptance.queue) && lanes?.leaves(work) != true
+  }
+
+  // MARK: Deadlines
+
   func noteDeadline(_ attempt: RunningAttempt) {
     // Nearly always at the end; an attempt under an older, longer timeout may stand behind it.
     var place = deadlines.count
     while place > 0, deadlines[place - 1].deadline > attempt.deadline { place -= 1 }
     deadlines.insert(attempt, at: place)
-    if deadlines.count > 2 * running + 64 {
+    if deadlines.count > 2 * attempts + 64 {
       deadlines = Deque(deadlines.filter(\.isRunning))
     }
   }

@@ -37,6 +37,9 @@ struct WaitingLine {
   /// read may lack it, so the refill counts only up to here.
   private var firstArrivalWhileRefilling: LinePlace?
 
+  /// What ended or was spilled while rows were being read: the rows may show it as it was before.
+  private var goneWhileRefilling: Set<InvocationID> = []
+
   /// A line that starts with `storeHasMore` is read from the store from its beginning.
   init(storeHasMore: Bool) {
     self.storeHasMore = storeHasMore
@@ -62,6 +65,17 @@ struct WaitingLine {
     entries.insert(Entry(place: place, work: work))
     bytes += work.payloadBytes
     return true
+  }
+
+  /// Whether the front is due.
+  ///
+  /// Entries that no longer agree with their work are dropped on the way.
+  mutating func hasDue(at now: WallTime) -> Bool {
+    while let front = entries.min, !front.isLive {
+      entries.removeMin()
+      bytes -= front.work.payloadBytes
+    }
+    return entries.min.map { $0.place.due <= now } ?? false
   }
 
   /// The front, if it is due.
@@ -108,8 +122,15 @@ struct WaitingLine {
     guard storeHasMore, !isRefilling, entries.count < Self.refillCount / 2 else { return false }
     isRefilling = true
     firstArrivalWhileRefilling = nil
+    goneWhileRefilling = []
     return true
   }
+
+  mutating func noteGone(_ id: InvocationID) {
+    if isRefilling { goneWhileRefilling.insert(id) }
+  }
+
+  func isGone(_ id: InvocationID) -> Bool { goneWhileRefilling.contains(id) }
 
   mutating func abandonRefill() { isRefilling = false }
 

@@ -4,12 +4,16 @@
 package import Invocations
 
 package final class Work {
-  package let acceptance: Acceptance
+  package private(set) var acceptance: Acceptance
   package internal(set) var invocation: Invocation
   /// When it may start; of a retry, the end of its backoff.
   var due: WallTime
   /// True from the moment its record was refused: the store will never have it.
   var wasRefused = false
+  /// The gates it has to pass, once its function's lanes have looked at it.
+  var gates: FlowRule.Gates?
+  /// The event whose quiet time it ended, until its own record is on disk.
+  var replaces: FunctionDesk.Debounced?
   /// What it emitted, until that is on disk: refused with it, if it comes to that.
   var children: [Work] = []
 
@@ -22,7 +26,12 @@ package final class Work {
   init(_ row: WaitingRecord) {
     acceptance = row.acceptance
     due = row.due
-    let state: Invocation.State = row.state == .waiting ? .waiting(until: row.due) : .queued
+    let state: Invocation.State =
+      switch row.state {
+      case .waiting: .waiting(until: row.due)
+      case .held: .held
+      case .queued, .running, .succeeded, .dead, .cancelled: .queued
+      }
     invocation = Invocation(
       createdAt: Self.ageBegins(row.acceptance), state: state, attempts: row.attempts,
       failures: row.failures)
@@ -33,7 +42,11 @@ package final class Work {
     max(acceptance.createdAt, acceptance.dueAt)
   }
 
+  /// The lane that the store must know it by, before it can be left to the store.
+  func relane(_ lane: Int64?) { acceptance.standing.lane = lane }
+
   var id: InvocationID { acceptance.id }
+  var priority: Priority { acceptance.standing.priority }
   var place: LinePlace { LinePlace(due: due, id: acceptance.id) }
   /// About what it keeps in memory beside the object itself.
   var payloadBytes: Int { acceptance.event.data.count + 512 }
@@ -47,6 +60,19 @@ package final class Work {
   }
 }
 
+/// One run of a handler for several invocations.
+final class BatchRun {
+  private var open: Int
+
+  init(count: Int) { open = count }
+
+  /// True when the last of it has left.
+  func leave() -> Bool {
+    open -= 1
+    return open == 0
+  }
+}
+
 /// An attempt that is with a worker now.
 final class RunningAttempt {
   let work: Work
@@ -56,6 +82,8 @@ final class RunningAttempt {
   /// Monotonic nanoseconds.
   let deadline: UInt64
   var worker: Int32 = 0
+  /// The run of the handler that it shares with others.
+  var batch: BatchRun?
   var hasTimedOut = false
   var isCancelledByOperator = false
   var isToldToStop: Bool { hasTimedOut || isCancelledByOperator }

@@ -86,6 +86,12 @@ final class CallExchange: @preconcurrency CallListener {
     case .replayed(let replay?, _):
       respond(
         to: replay.id, replay.state, replay.reason, replay.result, replay.error, replayed: true)
+    case .held(let id):
+      let problem = HTTPProblem(
+        status: 500, code: "held", title: "The outcome is unknown",
+        detail: "the handler of invocation \(id) crashed; an operator decides whether it runs again"
+      )
+      exchange.respond(.problem(problem))
     case .replayed(nil, let id):
       let problem = HTTPProblem(
         status: 409, code: "result-not-kept", title: "The stored result is gone",

@@ -53,7 +53,8 @@ extension ControlDoor {
     let proposals = ingest.events.map { event in
       Proposal(
         function: function.name, trigger: "queue:\(queue)", queue: queue, event: event,
-        key: Self.key(of: event, isGiven: ingest.idsAreGiven, function), dueAt: ingest.dueAt)
+        key: Self.key(of: event, isGiven: ingest.idsAreGiven, function), dueAt: ingest.dueAt,
+        priority: ingest.priority)
     }
     house.accept(proposals) { outcome in Self.acknowledge(outcome, exchange) }
   }
@@ -109,7 +110,8 @@ extension ControlDoor {
     let preference = try Preference(request.headers.all("Prefer"))
     let proposal = Proposal(
       function: function.name, trigger: "invoke", event: event,
-      key: try invocationKey(request, event, ingest), dueAt: ingest.dueAt)
+      key: try invocationKey(request, event, ingest), dueAt: ingest.dueAt, priority: ingest.priority
+    )
     if preference.isAsynchronous || ingest.dueAt != nil {
       return house.accept([proposal]) { outcome in
         switch outcome {

@@ -76,7 +76,7 @@ extension ControlDoor {
     }
   }
 
-  /// A waiting one at once; a dead or cancelled one as a new invocation that names it.
+  /// A waiting or held one at once; a dead or cancelled one as a new invocation that names it.
   private func retry(_ exchange: HTTPExchange, _ record: InvocationRecord) {
     let id = record.acceptance.id
     switch record.state {
@@ -100,7 +100,13 @@ extension ControlDoor {
         case .failure(let refusal): exchange.respond(.problem(HTTPProblem(refusal)))
         }
       }
-    case .queued, .running, .held, .succeeded:
+    case .held:
+      guard house.release(record) else {
+        return exchange.respond(
+          .problem(.conflict("not-held", "invocation \(id) is not held any more")))
+      }
+      respond(exchange, 202) { json in json.object { $0.field("invocation", "\(id)") } }
+    case .queued, .running, .succeeded:
       exchange.respond(
         .problem(
           .conflict("not-retryable", "invocation \(id) is \(record.state); nothing to retry")))

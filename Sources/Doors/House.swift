@@ -46,6 +46,8 @@ package protocol House: AnyObject {
   /// `onlyWaiting` leaves alone what has begun to run.
   func cancel(_ record: InvocationRecord, onlyWaiting: Bool) -> Bool
   func hurry(_ id: InvocationID) -> Bool
+  /// Lets held work run again; false when it is not held.
+  func release(_ record: InvocationRecord) -> Bool
   func redrive(
     _ letter: Acceptance, answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void)
   func purge(_ letters: [InvocationID], then: @escaping @LoopActor () -> Void)

@@ -92,6 +92,15 @@ extension HTTPProblem {
         status: 409, code: "idempotency-key-running", title: "The first call still runs",
         detail: "invocation \(id) has this Idempotency-Key and is not finished; ask again later",
         headers: HTTPFields([("Apus-Invocation", "\(id)"), ("Retry-After", "1")]))
+    case .tooManyJoined(let id, let limit):
+      self.init(
+        status: 429, code: "too-many-joined", title: "Too many callers wait for one answer",
+        detail: "\(limit) callers share the answer of invocation \(id) already; ask again later",
+        headers: HTTPFields([("Apus-Invocation", "\(id)"), ("Retry-After", "1")]))
+    case .orderedFunction(let name):
+      self.init(
+        status: 400, code: "ordered-function", title: "An ordered function has no priorities",
+        detail: "the manifest of '\(name)' says 'order'; send the event without a priority")
     }
   }
 }

@@ -39,6 +39,7 @@ extension JSONWriter {
       json.field("cause", record.acceptance.cause.map { "\($0)" })
       json.field("redriveOf", record.acceptance.redriveOf.map { "\($0)" })
       json.field("redrivenAs", record.redrivenAs.map { "\($0)" })
+      json.field("replacedBy", record.replacedBy.map { "\($0)" })
       if let call = record.acceptance.call { json.call(call) }
       if isWhole { json.story(of: record) }
     }

@@ -19,6 +19,16 @@ extension JSONWriter {
       json.field("waiting", status.unfinished - status.running)
       json.field("running", status.running)
       json.field("concurrency", declaration.concurrency.limit)
+      json.field("concurrencyPer", declaration.concurrency.per?.source)
+      json.field(
+        "limitPer", declaration.concurrency.per == nil ? nil : declaration.concurrency.limitPer)
+      json.rate(declaration.rate)
+      json.field("order", declaration.order?.source)
+      json.field("priority", "\(declaration.priority)")
+      json.batch(declaration.batch)
+      json.debounce(declaration.debounce)
+      json.field("onCrash", declaration.onCrash.rawValue)
+      json.field("worker", declaration.worker.rawValue)
       json.field("queueLimit", declaration.queueLimit)
       json.field("payloadLimit", declaration.payloadBytesMax)
       json.field("timeoutMs", declaration.timeout.milliseconds)
@@ -38,6 +48,33 @@ extension JSONWriter {
         json.field("runP50Ms", status.runP50Milliseconds)
         json.field("runP99Ms", status.runP99Milliseconds)
       }
+    }
+  }
+
+  private mutating func rate(_ rate: RateLimit?) {
+    guard let rate else { return field("rate", nil as String?) }
+    object("rate") { json in
+      json.field("count", rate.count)
+      json.field("periodMs", rate.period.milliseconds)
+      json.field("burst", rate.burst)
+      json.field("per", rate.per?.source)
+    }
+  }
+
+  private mutating func batch(_ batch: BatchRule?) {
+    guard let batch else { return field("batch", nil as String?) }
+    object("batch") { json in
+      json.field("size", batch.size)
+      json.field("windowMs", batch.window.milliseconds)
+    }
+  }
+
+  private mutating func debounce(_ debounce: DebounceRule?) {
+    guard let debounce else { return field("debounce", nil as String?) }
+    object("debounce") { json in
+      json.field("per", debounce.per?.source)
+      json.field("forMs", debounce.quiet.milliseconds)
+      json.field("atMostMs", debounce.atMost?.milliseconds)
     }
   }
 

@@ -10,6 +10,7 @@ package struct Ingest: Sendable, Equatable {
   package var idsAreGiven: Bool
   /// nil: at once.
   package var dueAt: WallTime?
+  package var priority: Priority?
 }
 
 package struct CloudEventDecoder: Sendable {
@@ -38,7 +39,8 @@ package struct CloudEventDecoder: Sendable {
     let areCloudEvents =
       essence.hasPrefix("application/cloudevents") || Self.isBinaryMode(headers)
     return Ingest(
-      events: events, idsAreGiven: areCloudEvents || options.id != nil, dueAt: options.dueAt)
+      events: events, idsAreGiven: areCloudEvents || options.id != nil, dueAt: options.dueAt,
+      priority: options.priority)
   }
 
   private func events(

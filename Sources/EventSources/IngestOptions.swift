@@ -1,11 +1,11 @@
-// What a sender says beside the body: `id`, `type`, `subject`, `delay` and `at`, each as a query
+// What a sender says beside the body: `id`, `type`, `subject`, `delay`, `at` and `priority`, each as a query
 // parameter or as a header `Apus-Id` and so on. Said twice it has to be the same.
 
 package import Invocations
 import Schedules
 
 package struct IngestOptions: Sendable, Equatable {
-  package static let names = ["id", "type", "subject", "delay", "at"]
+  package static let names = ["id", "type", "subject", "delay", "at", "priority"]
   /// How far ahead an event may be accepted: about ten years.
   package static let aheadMax = Duration.seconds(3_660 * 86_400)
 
@@ -14,6 +14,8 @@ package struct IngestOptions: Sendable, Equatable {
   package private(set) var subject: String?
   /// From `delay` or `at`; nil means at once.
   package private(set) var dueAt: WallTime?
+  /// nil leaves it to the function.
+  package private(set) var priority: Priority?
 
   /// An unknown query parameter is refused, so that a misspelt `delay` is not lost in silence.
   package init(
@@ -27,6 +29,7 @@ package struct IngestOptions: Sendable, Equatable {
     id = given["id"]
     type = given["type"]
     subject = given["subject"]
+    priority = try Self.priority(given["priority"])
     dueAt = try Self.dueAt(delay: given["delay"], at: given["at"], now: now)
   }
 
@@ -54,6 +57,15 @@ package struct IngestOptions: Sendable, Equatable {
       throw IngestFault(.badOption, "option '\(name)' is given twice with different values")
     }
     given[name] = value
+  }
+
+  private static func priority(_ text: String?) throws(IngestFault) -> Priority? {
+    guard let text else { return nil }
+    guard let priority = Priority(text) else {
+      throw IngestFault(
+        .badOption, "option 'priority' must be high, normal or low; got '\(text)'")
+    }
+    return priority
   }
 
   private static func dueAt(

@@ -134,6 +134,8 @@ extension Host: House {
     return dispatcher.cancel(record, onlyWaiting: onlyWaiting)
   }
 
+  package func release(_ record: InvocationRecord) -> Bool { dispatcher.release(record) }
+
   package func hurry(_ id: InvocationID) -> Bool { dispatcher.hurry(id) }
 
   package func redrive(

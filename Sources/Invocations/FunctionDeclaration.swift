@@ -8,6 +8,12 @@ package struct FunctionDeclaration: Sendable, Equatable {
   package var triggers: [Trigger]
   package var concurrency: ConcurrencyLimit
   package var rate: RateLimit?
+  /// Of its events that bring none of their own.
+  package var priority: Priority
+  /// Hands the handler many events at once.
+  package var batch: BatchRule?
+  /// Runs the last event after a quiet time.
+  package var debounce: DebounceRule?
   /// One at a time and in order for each value of this path.
   package var order: EventPath?
   package var timeout: Duration
@@ -25,6 +31,7 @@ package struct FunctionDeclaration: Sendable, Equatable {
   package init(
     name: String, handler: String, summary: String = "", triggers: [Trigger],
     concurrency: ConcurrencyLimit = ConcurrencyLimit(limit: 16), rate: RateLimit? = nil,
+    priority: Priority = .normal, batch: BatchRule? = nil, debounce: DebounceRule? = nil,
     order: EventPath? = nil, timeout: Duration = .seconds(30), retry: RetryPolicy = RetryPolicy(),
     idempotency: IdempotencyPolicy = IdempotencyPolicy(), deadLetter: String? = nil,
     onCrash: CrashPolicy = .retry, queueLimit: Int = 100_000, payloadBytesMax: Int = 1 << 20,
@@ -36,6 +43,9 @@ package struct FunctionDeclaration: Sendable, Equatable {
     self.triggers = triggers
     self.concurrency = concurrency
     self.rate = rate
+    self.priority = priority
+    self.batch = batch
+    self.debounce = debounce
     self.order = order
     self.timeout = timeout
     self.retry = retry
@@ -118,6 +128,55 @@ package struct RateLimit: Sendable, Equatable {
     self.period = period
     self.burst = burst
     self.per = per
+  }
+}
+
+/// Which of the waiting events go first; none of the three is ever starved.
+///
+/// The raw values are stored; they are never renumbered.
+package enum Priority: Int, Sendable, CaseIterable, LosslessStringConvertible {
+  case high = 1
+  case normal = 2
+  case low = 3
+
+  package init?(_ text: String) {
+    guard let match = Self.allCases.first(where: { $0.description == text }) else { return nil }
+    self = match
+  }
+
+  package var description: String {
+    switch self {
+    case .high: "high"
+    case .normal: "normal"
+    case .low: "low"
+    }
+  }
+}
+
+/// The handler gets up to `size` events at once: as soon as there are as many, or when the first of
+/// them has waited for `window`.
+package struct BatchRule: Sendable, Equatable {
+  package var size: Int
+  package var window: Duration
+
+  package init(size: Int, window: Duration) {
+    self.size = size
+    self.window = window
+  }
+}
+
+/// Of the events with one value only the last runs, when none has come for `quiet`, at the latest
+/// `atMost` after the first.
+package struct DebounceRule: Sendable, Equatable {
+  /// nil: all events of the function are one.
+  package var per: EventPath?
+  package var quiet: Duration
+  package var atMost: Duration?
+
+  package init(per: EventPath? = nil, quiet: Duration, atMost: Duration? = nil) {
+    self.per = per
+    self.quiet = quiet
+    self.atMost = atMost
   }
 }
 

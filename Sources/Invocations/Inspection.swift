@@ -64,6 +64,8 @@ package struct InvocationRecord: Sendable, Equatable {
   /// Time from being due to the first start, and CPU time of all attempts.
   package var cpuMicroseconds: Int64
   package var redrivenAs: InvocationID?
+  /// The later event that ran in its place.
+  package var replacedBy: InvocationID?
 
   // Filled by `show` only.
   package var history: [AttemptRecord]

@@ -190,7 +190,7 @@ package enum StateWord: Int, Sendable, CaseIterable, LosslessStringConvertible {
   package var isFinal: Bool { rawValue >= Self.succeeded.rawValue }
 }
 
-/// Why an invocation is dead.
+/// Why an invocation is dead; `replaced` is why one is cancelled.
 ///
 /// The raw values are stored; they are never renumbered.
 package enum DeathReason: Int, Sendable, CaseIterable, LosslessStringConvertible {
@@ -202,6 +202,8 @@ package enum DeathReason: Int, Sendable, CaseIterable, LosslessStringConvertible
   case missingHandler = 6
   case hops = 7
   case `operator` = 8
+  /// A later event of the same value came within the quiet time.
+  case replaced = 9
 
   package init?(_ text: String) {
     guard let match = Self.allCases.first(where: { $0.description == text }) else { return nil }
@@ -218,6 +220,7 @@ package enum DeathReason: Int, Sendable, CaseIterable, LosslessStringConvertible
     case .missingHandler: "missing-handler"
     case .hops: "hops"
     case .operator: "operator"
+    case .replaced: "replaced"
     }
   }
 }

@@ -20,12 +20,15 @@ package struct Acceptance: Sendable, Equatable {
   package var dueAt: WallTime
   /// Retries that this trigger allows; an HTTP call has 1 unless its manifest says otherwise.
   package var attemptsMax: Int
+  /// The sender's wish; nil leaves it to the function.
+  package var priority: Priority?
+  package var standing: Standing
 
   package init(
     id: InvocationID, function: String, trigger: String, queue: String? = nil, event: Event,
     call: HTTPCall? = nil, key: IdempotencyKey? = nil, cause: InvocationID? = nil,
     redriveOf: InvocationID? = nil, hops: Int = 0, createdAt: WallTime, dueAt: WallTime,
-    attemptsMax: Int
+    attemptsMax: Int, priority: Priority? = nil, standing: Standing = Standing()
   ) {
     self.id = id
     self.function = function
@@ -40,6 +43,34 @@ package struct Acceptance: Sendable, Equatable {
     self.createdAt = createdAt
     self.dueAt = dueAt
     self.attemptsMax = attemptsMax
+    self.priority = priority
+    self.standing = standing
+  }
+}
+
+/// How it stands among the waiting events of its function, under the manifest of the moment.
+package struct Standing: Sendable, Equatable {
+  package var priority: Priority
+  /// A digest of the values by which the function orders or limits; nil where it does not.
+  package var lane: Int64?
+  package var debounce: Debounce?
+
+  package init(priority: Priority = .normal, lane: Int64? = nil, debounce: Debounce? = nil) {
+    self.priority = priority
+    self.lane = lane
+    self.debounce = debounce
+  }
+
+  package struct Debounce: Sendable, Equatable {
+    /// A digest of the value whose events replace each other.
+    package var value: Int64
+    /// When the first of them came, from which `atMost` counts.
+    package var since: WallTime
+
+    package init(value: Int64, since: WallTime) {
+      self.value = value
+      self.since = since
+    }
   }
 }
 
@@ -152,6 +183,8 @@ package struct Ending: Sendable, Equatable {
   package var function: String
   package var state: StateWord
   package var reason: DeathReason?
+  /// The later event that runs in its place.
+  package var replacedBy: InvocationID?
   package var endedAt: WallTime
   /// nil when it ended without having run.
   package var attempt: AttemptRecord?
@@ -162,13 +195,15 @@ package struct Ending: Sendable, Equatable {
 
   package init(
     id: InvocationID, function: String, state: StateWord, reason: DeathReason? = nil,
-    endedAt: WallTime, attempt: AttemptRecord? = nil, error: ErrorRecord? = nil,
+    replacedBy: InvocationID? = nil, endedAt: WallTime, attempt: AttemptRecord? = nil,
+    error: ErrorRecord? = nil,
     result: StoredResult? = nil, emitted: [Acceptance] = []
   ) {
     self.id = id
     self.function = function
     self.state = state
     self.reason = reason
+    self.replacedBy = replacedBy
     self.endedAt = endedAt
     self.attempt = attempt
     self.error = error
@@ -236,6 +271,10 @@ package enum RecordChange: Sendable, Equatable {
   /// The attempt ended and the invocation goes on: `waiting`, `queued` again or `held`.
   case goOn(AttemptRecord, function: String, state: StateWord, due: WallTime, failures: Int)
   case end(Ending)
+  /// An operator let held work go on.
+  case release(InvocationID, due: WallTime)
+  /// The manifest orders by other values than when it was accepted.
+  case relane(InvocationID, lane: Int64?)
   case log(LogLine)
   case timer(TimerAdvance)
   /// `function:charge-payment` or `queue:payments`.

@@ -19,6 +19,18 @@ package struct SipHasher: Sendable {
     return digest(bytes)
   }
 
+  /// 64 bits that stand for values of events; a clash makes two values wait for each other, no more.
+  package func lane(_ values: [String?]) -> Int64 {
+    var bytes: [UInt8] = []
+    for value in values {
+      bytes.append(value == nil ? 0 : 1)
+      let text = value ?? ""
+      withUnsafeBytes(of: UInt64(text.utf8.count).littleEndian) { bytes.append(contentsOf: $0) }
+      bytes.append(contentsOf: text.utf8)
+    }
+    return Int64(bitPattern: digest(bytes).high)
+  }
+
   package func digest(_ bytes: [UInt8]) -> Digest {
     bytes.withUnsafeBytes { buffer in
       var state = SipState(key)

@@ -10,6 +10,10 @@ extension FunctionReader {
     readConcurrency(fields["concurrency"], into: &declaration.concurrency)
     declaration.rate = rate(fields["rate"])
     declaration.order = path(fields["order"])
+    let priorities = Priority.allCases.map(\.description)
+    if let priority = choice(fields["priority"], of: priorities).flatMap(Priority.init) {
+      declaration.priority = priority
+    }
     if let timeout = duration(fields["timeout"], in: ManifestLimits.timeout) {
       declaration.timeout = timeout
     }

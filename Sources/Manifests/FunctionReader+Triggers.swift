@@ -16,23 +16,25 @@ extension FunctionReader {
     }
     guard allows(items.count, of: field, in: ManifestLimits.triggers) else { return }
     for item in items {
-      if let (trigger, location) = trigger(item) {
+      if let (trigger, location) = trigger(item, into: &draft) {
         draft.declaration.triggers.append(trigger)
         draft.triggerLocations.append(location)
       }
     }
   }
 
-  private mutating func trigger(_ item: YAMLValue) -> (Trigger, ManifestLocation)? {
+  private mutating func trigger(
+    _ item: YAMLValue, into draft: inout FunctionDraft
+  ) -> (Trigger, ManifestLocation)? {
     guard case .mapping = item.content else {
       note(
         "a trigger is one of 'queue: NAME', 'timer: { … }' and 'http: METHOD /path'; got "
           + item.shown, at: item.location)
       return nil
     }
-    let known = ManifestKeys.trigger
-    let fields = fields(of: item, path: "triggers", known: known)
-    let given = known.compactMap { fields[$0] }
+    let fields = fields(of: item, path: "triggers", known: ManifestKeys.trigger)
+    let given = ManifestKeys.source.compactMap { fields[$0] }
+    if let batch = fields["batch"] { readBatch(batch, into: &draft) }
     guard given.count == 1, let field = given.first else {
       if given.count > 1 || fields.byName.isEmpty && fields.suggested.isEmpty {
         let names = given.isEmpty ? "none" : given.map(\.name).joined(separator: " and ")

@@ -121,7 +121,7 @@ extension FunctionReader {
     return path
   }
 
-  /// One word of several, which may be known and not supported yet.
+  /// One word of several.
   mutating func choice(_ field: ManifestField?, of words: [String]) -> String? {
     let alternatives = ManifestForms.alternatives(words)
     guard let field, let text = text(field, alternatives) else { return nil }
@@ -129,9 +129,6 @@ extension FunctionReader {
       let suggestion = Suggestion.text(for: text, among: words)
       fault(field, "must be \(alternatives)", got: field.value.shown + suggestion)
       return nil
-    }
-    if let refusal = NotYet.refusal(of: "\(field.path): \(text)") {
-      note(refusal, at: field.value.location)
     }
     return text
   }

@@ -25,6 +25,7 @@ struct FunctionReader {
     readTriggers(from: fields, into: &draft)
     readStarting(from: fields, into: &draft.declaration)
     readFailing(from: fields, into: &draft)
+    readGathering(from: fields, into: &draft)
     readProcess(from: fields, into: &draft.declaration)
     return draft
   }
@@ -53,15 +54,14 @@ struct ManifestFields {
 
 struct ManifestField {
   var name: String
-  /// From the top of the document, such as `retry.attempts`; what NotYet calls it.
+  /// From the top of the document, such as `retry.attempts`.
   var path: String
   var keyLocation: ManifestLocation
   var value: YAMLValue
 }
 
 extension FunctionReader {
-  /// Tells of unknown keys and of those that are not supported yet; `path` is that of the mapping,
-  /// empty at the top.
+  /// Tells of unknown keys; `path` is that of the mapping, empty at the top.
   mutating func fields(of value: YAMLValue, path: String, known: [String]) -> ManifestFields {
     var fields = ManifestFields(location: value.location)
     guard case .mapping(let entries) = value.content else { return fields }
@@ -76,7 +76,6 @@ extension FunctionReader {
       let field = ManifestField(
         name: entry.key, path: path.isEmpty ? entry.key : "\(path).\(entry.key)",
         keyLocation: entry.keyLocation, value: entry.value)
-      if let refusal = NotYet.refusal(of: field.path) { note(refusal, at: entry.keyLocation) }
       fields.byName[entry.key] = field
     }
     return fields

@@ -2,15 +2,19 @@
 
 enum ManifestKeys {
   static let function = [
-    "function", "handler", "description", "triggers", "concurrency", "rate", "order", "timeout",
+    "function", "handler", "description", "triggers", "concurrency", "rate", "order", "priority",
+    "batch", "debounce", "timeout",
     "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "environment",
     "secrets", "worker",
   ]
-  static let trigger = ["queue", "timer", "http"]
+  static let trigger = ["queue", "timer", "http", "batch"]
+  static let source = ["queue", "timer", "http"]
   static let timer = ["cron", "every", "at", "timezone", "missed"]
   static let missed = ["all"]
   static let concurrency = ["limit", "per", "limitPer"]
   static let rate = ["limit", "burst", "per"]
+  static let batch = ["size", "window"]
+  static let debounce = ["per", "for", "atMost"]
   static let retry = ["attempts", "first", "factor", "max", "jitter", "maxAge"]
   static let idempotency = ["key", "keep", "required", "whenRunning"]
 }

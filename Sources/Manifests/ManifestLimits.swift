@@ -1,5 +1,7 @@
 // Every limit of a manifest in one place; the reader enforces them and the schema shows them.
 
+import Invocations
+
 enum ManifestLimits {
   // The texts.
   static let filesMax = 1000
@@ -24,6 +26,10 @@ enum ManifestLimits {
   static let timeout = Duration.milliseconds(1)...Duration.seconds(86_400)
   static let concurrency = 1...10_000
   static let rateCount = 1...1_000_000
+  static let batchSize = 1...BatchLimits.sizeMax
+  static let batchWindow = Duration.milliseconds(1)...Duration.seconds(3_600)
+  static let quiet = Duration.milliseconds(1)...Duration.seconds(86_400)
+  static let atMost = Duration.milliseconds(1)...Duration.seconds(7 * 86_400)
   static let attempts = 1...100
   static let retryDelay = Duration.milliseconds(1)...Duration.seconds(86_400)
   static let factor = 1.0...10.0

@@ -57,8 +57,10 @@ package enum ManifestSchema {
           "items": {
             "type": "object",
             "additionalProperties": false,
-            "minProperties": 1,
-            "maxProperties": 1,
+            "oneOf": [
+              { "required": ["queue"] }, { "required": ["timer"] }, { "required": ["http"] }
+            ],
+            "dependentRequired": { "batch": ["queue"] },
             "properties": {
               "queue": {
                 "description": "Messages of this queue; a queue triggers one function.",
@@ -70,7 +72,8 @@ package enum ManifestSchema {
                 "type": "string",
                 "pattern": "^(\#(RouteForm.methods.joined(separator: "|"))) +/[^ ?#]*$",
                 "maxLength": \#(ManifestLimits.routeBytes.upperBound + 8)
-              }
+              },
+              "batch": { "$ref": "#/$defs/batch" }
             }
           }
         }
@@ -95,13 +98,11 @@ package enum ManifestSchema {
                   "$ref": "#/$defs/concurrencyLimit"
                 },
                 "per": {
-                  "description": "Count apart for each value of this path.\#
-    \#(NotYet.note(on: "concurrency.per"))",
+                  "description": "Count apart for each value of this path.",
                   "$ref": "#/$defs/path"
                 },
                 "limitPer": {
-                  "description": "For each value of 'per'.\#
-    \#(NotYet.note(on: "concurrency.limitPer"))",
+                  "description": "For each value of 'per'.",
                   "default": 1,
                   "$ref": "#/$defs/concurrencyLimit"
                 }
@@ -110,7 +111,7 @@ package enum ManifestSchema {
           ]
         },
         "rate": {
-          "description": "How many attempts may start in a period.\#(NotYet.note(on: "rate"))",
+          "description": "How many attempts may start in a period.",
           "oneOf": [
             { "$ref": "#/$defs/rate" },
             {
@@ -137,9 +138,36 @@ package enum ManifestSchema {
           ]
         },
         "order": {
-          "description": "One at a time and in order for each value of this \#
-    path.\#(NotYet.note(on: "order"))",
+          "description": "One at a time and in order for each value of this path.",
           "$ref": "#/$defs/path"
+        },
+        "priority": {
+          "description": "Which of the waiting events go first; none is ever starved. A message may \#
+    bring its own.",
+          "enum": ["high", "normal", "low"],
+          "default": "normal"
+        },
+        "batch": { "$ref": "#/$defs/batch" },
+        "debounce": {
+          "description": "Runs the last event when none has come for a quiet time.",
+          "type": "object",
+          "additionalProperties": false,
+          "required": ["for"],
+          "properties": {
+            "per": {
+              "description": "Apart for each value of this path. Default: all events are one.",
+              "$ref": "#/$defs/path"
+            },
+            "for": {
+              "description": "The quiet time; \#(range(ManifestLimits.quiet)).",
+              "$ref": "#/$defs/duration"
+            },
+            "atMost": {
+              "description": "After the first event, whatever comes; \#
+    \#(range(ManifestLimits.atMost)).",
+              "$ref": "#/$defs/duration"
+            }
+          }
         },
         "timeout": {
           "description": "Of one attempt; \#(range(ManifestLimits.timeout)).",
@@ -227,7 +255,7 @@ package enum ManifestSchema {
             },
             "whenRunning": {
               "description": "A repeat while the first runs is refused, or waits and shares the \#
-    result (join).\#(NotYet.note(on: "idempotency.whenRunning: join"))",
+    result (join).",
               "enum": ["reject", "join"],
               "default": "reject"
             }
@@ -239,7 +267,7 @@ package enum ManifestSchema {
         },
         "onCrash": {
           "description": "What becomes of an invocation whose handler crashed its worker; hold \#
-    keeps it for an operator.\#(NotYet.note(on: "onCrash: hold"))",
+    keeps it for an operator.",
           "enum": ["retry", "hold", "dead-letter"],
           "default": "retry"
         }
@@ -268,8 +296,7 @@ package enum ManifestSchema {
           "items": { "$ref": "#/$defs/variable" }
         },
         "worker": {
-          "description": "A worker process shared with other functions, or one of its \#
-    own.\#(NotYet.note(on: "worker: dedicated"))",
+          "description": "A worker process shared with other functions, or one of its own.",
           "enum": ["shared", "dedicated"],
           "default": "shared"
         }
@@ -306,6 +333,26 @@ package enum ManifestSchema {
         "rate": {
           "type": "string",
           "pattern": "^[0-9]+/(s|min|h)$"
+        },
+        "batch": {
+          "description": "Hands the handler many events at once.",
+          "type": "object",
+          "additionalProperties": false,
+          "required": ["size"],
+          "properties": {
+            "size": {
+              "description": "So many at most.",
+              "type": "integer",
+              "minimum": \#(ManifestLimits.batchSize.lowerBound),
+              "maximum": \#(ManifestLimits.batchSize.upperBound)
+            },
+            "window": {
+              "description": "How long the first one waits for others; \#
+    \#(range(ManifestLimits.batchWindow)).",
+              "default": "100ms",
+              "$ref": "#/$defs/duration"
+            }
+          }
         },
         "concurrencyLimit": {
           "type": "integer",

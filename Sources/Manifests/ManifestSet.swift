@@ -43,6 +43,8 @@ struct FunctionDraft {
   var location: ManifestLocation
   var handlerLocation: ManifestLocation?
   var deadLetterLocation: ManifestLocation?
+  /// Where `batch` is given, at a trigger or beside them.
+  var batchField: ManifestField?
   /// One for each trigger of the declaration, in its order.
   var triggerLocations: [ManifestLocation] = []
 }

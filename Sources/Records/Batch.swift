@@ -64,6 +64,8 @@ struct Batch {
       guard try tables.goOn(attempt, state: state, due: due, failures: failures) else { return }
       try tables.insertAttempt(attempt)
     case .end(let ending): try end(ending, in: tables)
+    case .release(let id, let due): try tables.release(id, due: due)
+    case .relane(let id, let lane): try tables.relane(id, lane: lane)
     case .log(let line): try log(line, in: tables)
     case .timer(let timer): try tables.advance(timer)
     case .pause(let subject, let since): try tables.pause(subject, since: since)
@@ -81,7 +83,7 @@ struct Batch {
     if ended.contains(id), !continued.contains(id) {
       unwritten.insert(id)
     } else {
-      try tables.insertUnfinished(acceptance.id, function: function, due: acceptance.dueAt)
+      try tables.insertUnfinished(acceptance, function: function)
     }
   }
 
@@ -115,7 +117,7 @@ extension RecordChange {
       256 + (ending.result?.body.count ?? 0) + ending.emitted.reduce(0) { $0 + $1.bytes }
     case .log(let line): 128 + line.message.utf8.count
     case .purged(let ids): 16 * ids.count
-    case .start, .goOn, .timer, .pause, .redriven, .duplicate: 128
+    case .start, .goOn, .release, .relane, .timer, .pause, .redriven, .duplicate: 128
     }
   }
 }

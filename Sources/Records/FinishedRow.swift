@@ -15,7 +15,7 @@ struct FinishedRow {
     separate = fits ? nil : ending.attempt
   }
 
-  /// Binds ?1 to ?20 of `SQL.finish` and `SQL.finishAtOnce`.
+  /// Binds ?1 to ?21 of `SQL.finish` and `SQL.finishAtOnce`.
   func bind(to row: Statement) {
     row.add(ending.id.rawValue)
     row.add(ending.state.rawValue)
@@ -27,6 +27,7 @@ struct FinishedRow {
     bindAttempt(to: row)
     row.add(error: ending.error)
     bindResult(to: row)
+    row.add(ending.replacedBy?.rawValue)
   }
 
   private func bindAttempt(to row: Statement) {

@@ -11,6 +11,9 @@ final class LineReader {
   private let rows: RecordRows
   private let waitingThen: Statement
   private let waitingLater: Statement
+  private let laneThen: Statement
+  private let laneLater: Statement
+  private let begun: Statement
   private let replay: Statement
 
   init(
@@ -24,6 +27,9 @@ final class LineReader {
     rows = RecordRows(names: names, hasher: hasher)
     waitingThen = try connection.statement(SQL.waitingThen)
     waitingLater = try connection.statement(SQL.waitingLater)
+    laneThen = try connection.statement(SQL.laneThen)
+    laneLater = try connection.statement(SQL.laneLater)
+    begun = try connection.statement(SQL.begun)
     replay = try connection.statement(SQL.replay)
   }
 
@@ -32,47 +38,82 @@ final class LineReader {
     while let turn = requests.next() {
       for request in turn.refused {
         let words = "\(StoreLimits.lineRequestsMax) reads wait already; ask again in a moment"
-        deliver(request.failed(because: words))
+        deliver(.readFailed(request, reason: words))
       }
       if let request = turn.request { deliver(answer(request)) }
     }
   }
 
-  private func answer(_ request: LineRequest) -> RecordNews {
+  private func answer(_ request: RecordRead) -> RecordNews {
     do throws(SQLiteFailure) {
       return try connection.use { () throws(SQLiteFailure) in
         switch request {
-        case .waiting(let function, let after, let limit):
-          return try readWaiting(function, after, limit)
+        case .waiting(_, _, _, let limit), .lane(_, _, _, _, let limit), .begun(_, _, let limit):
+          return try read(request, limit: limit)
         case .replay(let id, let token): return .replay(token: token, try readReplay(id))
         }
       }
     } catch {
-      return request.failed(because: error.fault(at: connection.path).description)
+      return .readFailed(request, reason: error.fault(at: connection.path).description)
     }
   }
 
-  private func readWaiting(
-    _ function: String, _ after: LinePlace?, _ limit: Int
-  ) throws(SQLiteFailure) -> RecordNews {
+  private func read(_ request: RecordRead, limit: Int) throws(SQLiteFailure) -> RecordNews {
     var page = LinePage(limit: limit)
-    // One snapshot: work that changes its place between the two walks must not be missed.
+    // One snapshot: work that changes its place between two walks must not be missed.
     try connection.transaction("BEGIN") { () throws(SQLiteFailure) in
-      let name = try names.name(of: function)
-      if let after {
-        waitingThen.begin().add(name)
-        waitingThen.add(after.due.milliseconds)
-        waitingThen.add(after.id.rawValue)
-        waitingThen.add(limit + 1)
-        try read(waitingThen, into: &page)
+      switch request {
+      case .waiting(let function, let priority, let after, _):
+        try readLine(try names.name(of: function), priority, after, into: &page)
+      case .lane(let function, let lane, let from, let dueBy, _):
+        try readLane(try names.name(of: function), lane, from, dueBy, into: &page)
+      case .begun(let function, let after, _):
+        begun.begin().add(try names.name(of: function))
+        begun.add(after?.rawValue ?? .min)
+        begun.add(page.rowsWanted)
+        try read(begun, into: &page)
+      case .replay: break
       }
-      guard !page.isFull else { return }
-      waitingLater.begin().add(name)
-      waitingLater.add(after?.due.milliseconds ?? .min)
-      waitingLater.add(limit - page.records.count + 1)
-      try read(waitingLater, into: &page)
     }
-    return .waiting(function: function, after: after, page.records, hasMore: page.isFull)
+    return .rows(of: request, page.records, hasMore: page.isFull)
+  }
+
+  private func readLine(
+    _ function: StoredName?, _ priority: Priority, _ after: LinePlace?, into page: inout LinePage
+  ) throws(SQLiteFailure) {
+    if let after {
+      waitingThen.begin().add(function)
+      waitingThen.add(priority.rawValue)
+      waitingThen.add(after.due.milliseconds)
+      waitingThen.add(after.id.rawValue)
+      waitingThen.add(page.rowsWanted)
+      try read(waitingThen, into: &page)
+    }
+    guard !page.isFull else { return }
+    waitingLater.begin().add(function)
+    waitingLater.add(priority.rawValue)
+    waitingLater.add(after?.due.milliseconds ?? .min)
+    waitingLater.add(page.rowsWanted)
+    try read(waitingLater, into: &page)
+  }
+
+  private func readLane(
+    _ function: StoredName?, _ lane: Int64, _ from: LinePlace, _ dueBy: WallTime,
+    into page: inout LinePage
+  ) throws(SQLiteFailure) {
+    laneThen.begin().add(function)
+    laneThen.add(lane)
+    laneThen.add(from.due.milliseconds)
+    laneThen.add(from.id.rawValue)
+    laneThen.add(page.rowsWanted)
+    try read(laneThen, into: &page)
+    guard !page.isFull else { return }
+    laneLater.begin().add(function)
+    laneLater.add(lane)
+    laneLater.add(from.due.milliseconds)
+    laneLater.add(dueBy.milliseconds)
+    laneLater.add(page.rowsWanted)
+    try read(laneLater, into: &page)
   }
 
   private func read(_ query: Statement, into page: inout LinePage) throws(SQLiteFailure) {
@@ -105,6 +146,9 @@ private struct LinePage {
 
   init(limit: Int) { self.limit = limit }
 
+  /// One more than there is room for says whether there is more.
+  var rowsWanted: Int { limit - records.count + 1 }
+
   var hasRoom: Bool { records.count < limit && bytes < StoreLimits.pageBytesMax }
 
   mutating func add(_ record: WaitingRecord) {
@@ -113,39 +157,26 @@ private struct LinePage {
   }
 }
 
-enum LineRequest {
-  case waiting(function: String, after: LinePlace?, limit: Int)
-  case replay(InvocationID, token: UInt64)
-
-  func failed(because reason: String) -> RecordNews {
-    switch self {
-    case .waiting(let function, _, _):
-      .readFailed(reason: reason, function: function, token: nil)
-    case .replay(_, let token): .readFailed(reason: reason, function: nil, token: token)
-    }
-  }
-}
-
 /// What the dispatcher asked and has not been answered.
 final class LineRequests: Sendable {
   private struct State {
     /// Oldest first, from `head` on.
-    var requests: [LineRequest] = []
+    var requests: [RecordRead] = []
     var head = 0
     /// Past the limit: each is answered with that before the next read.
-    var refused: [LineRequest] = []
+    var refused: [RecordRead] = []
     var isClosed = false
   }
 
   private let state = Monitor(State())
   private let steps = Atomic<Int>(0)
 
-  /// SQLite's instructions spent on `readWaiting` so far.
+  /// SQLite's instructions spent on waiting work so far.
   var stepsSpent: Int { steps.load(ordering: .relaxed) }
 
   func note(steps count: Int) { steps.add(count, ordering: .relaxed) }
 
-  func add(_ request: LineRequest) {
+  func add(_ request: RecordRead) {
     state.change { state in
       if state.requests.count - state.head < StoreLimits.lineRequestsMax {
         state.requests.append(request)
@@ -158,9 +189,9 @@ final class LineRequests: Sendable {
   func close() { state.change { $0.isClosed = true } }
 
   /// Waits; nil when closed.
-  func next() -> (request: LineRequest?, refused: [LineRequest])? {
+  func next() -> (request: RecordRead?, refused: [RecordRead])? {
     let turn = state.wait(until: nil) {
-      state -> (isOpen: Bool, request: LineRequest?, refused: [LineRequest])? in
+      state -> (isOpen: Bool, request: RecordRead?, refused: [RecordRead])? in
       if state.isClosed { return (false, nil, []) }
       guard state.head < state.requests.count || !state.refused.isEmpty else { return nil }
       let refused = state.refused
@@ -171,7 +202,7 @@ final class LineRequests: Sendable {
     return (turn.request, turn.refused)
   }
 
-  private static func takeFirst(_ state: inout State) -> LineRequest? {
+  private static func takeFirst(_ state: inout State) -> RecordRead? {
     guard state.head < state.requests.count else { return nil }
     let request = state.requests[state.head]
     state.head += 1

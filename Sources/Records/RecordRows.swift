@@ -24,10 +24,11 @@ struct RecordRows {
     let createdAt = WallTime(milliseconds: row.integer())
     let dueAt = WallTime(milliseconds: row.integer())
     let attemptsMax = Int(row.integer())
+    let priority = row.optionalInteger().flatMap { Priority(rawValue: Int($0)) }
     return Acceptance(
       id: id, function: function, trigger: trigger, queue: queue, event: event, call: call,
       key: key(row, text: keyText, function: function), cause: cause, redriveOf: redriveOf,
-      hops: hops, createdAt: createdAt, dueAt: dueAt, attemptsMax: attemptsMax)
+      hops: hops, createdAt: createdAt, dueAt: dueAt, attemptsMax: attemptsMax, priority: priority)
   }
 
   private func name(_ row: Statement) throws(SQLiteFailure) -> String {
@@ -81,9 +82,24 @@ struct RecordRows {
     let due = WallTime(milliseconds: row.integer())
     let attempts = Int(row.integer())
     let failures = Int(row.integer())
+    let standing = standing(row)
+    var acceptance = try acceptance(row)
+    acceptance.standing = standing
     return WaitingRecord(
-      acceptance: try acceptance(row), state: state, due: due, attempts: attempts,
-      failures: failures)
+      acceptance: acceptance, state: state, due: due, attempts: attempts, failures: failures)
+  }
+
+  private func standing(_ row: Statement) -> Standing {
+    let priority = Priority(rawValue: Int(row.integer())) ?? .normal
+    let lane = row.optionalInteger()
+    let value = row.optionalInteger()
+    let since = row.optionalInteger()
+    var standing = Standing(priority: priority, lane: lane)
+    if let value, let since {
+      standing.debounce = Standing.Debounce(
+        value: value, since: WallTime(milliseconds: since))
+    }
+    return standing
   }
 
   func replay(_ row: Statement, of id: InvocationID) -> Replay {
@@ -131,17 +147,19 @@ extension RecordRows {
     story.lastAttempt?.error = story.record.error
     story.record.duplicates = Int(row.integer())
     story.record.redrivenAs = row.optionalInteger().map { InvocationID(rawValue: $0) }
+    story.record.replacedBy = row.optionalInteger().map { InvocationID(rawValue: $0) }
     return story
   }
 
   private func readUnfinished(_ row: Statement, _ record: inout InvocationRecord) {
-    guard let state = row.optionalInteger() else { return row.skip(5) }
+    guard let state = row.optionalInteger() else { return row.skip(9) }
     record.state = StateWord(rawValue: Int(state)) ?? .queued
     record.due = WallTime(milliseconds: row.integer())
     record.attempts = Int(row.integer())
     record.failures = Int(row.integer())
     record.cpuMicroseconds = row.integer()
     record.startedAt = row.optionalInteger().map { WallTime(milliseconds: $0) }
+    record.acceptance.standing = standing(row)
   }
 
   private func readFinished(_ row: Statement, _ story: inout Story) {

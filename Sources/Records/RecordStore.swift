@@ -84,15 +84,9 @@ package final class RecordStore: RecordLog, Sendable {
 
   package var backlog: Int { mailbox.backlog }
 
-  package func readWaiting(function: String, after: LinePlace?, limit: Int) {
-    lines.add(.waiting(function: function, after: after, limit: limit))
-  }
+  package func read(_ read: RecordRead) { lines.add(read) }
 
-  package func readReplay(_ id: InvocationID, token: UInt64) {
-    lines.add(.replay(id, token: token))
-  }
-
-  /// SQLite's instructions spent on `readWaiting` so far: its cost, whatever the machine.
+  /// SQLite's instructions spent on waiting work so far: its cost, whatever the machine.
   package var waitingStepsSpent: Int { lines.stepsSpent }
 
   // MARK: Inspection

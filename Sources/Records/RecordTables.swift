@@ -9,6 +9,8 @@ final class RecordTables {
   private let queue: Statement
   private let start: Statement
   private let goOn: Statement
+  private let release: Statement
+  private let relane: Statement
   private let finishAtOnce: Statement
   private let finish: Statement
   private let leaveUnfinished: Statement
@@ -29,6 +31,8 @@ final class RecordTables {
     queue = try connection.statement(SQL.queue)
     start = try connection.statement(SQL.start)
     goOn = try connection.statement(SQL.goOn)
+    release = try connection.statement(SQL.release)
+    relane = try connection.statement(SQL.relane)
     finishAtOnce = try connection.statement(SQL.finishAtOnce)
     finish = try connection.statement(SQL.finish)
     leaveUnfinished = try connection.statement(SQL.leaveUnfinished)
@@ -62,6 +66,7 @@ final class RecordTables {
     accept.add(acceptance.createdAt.milliseconds)
     accept.add(acceptance.dueAt.milliseconds)
     accept.add(acceptance.attemptsMax)
+    accept.add((acceptance.priority?.rawValue).map { Int64($0) })
     try accept.run()
     if let key = acceptance.key { try insertKey(key, of: acceptance.id) }
     try timers.fired(acceptance)
@@ -103,12 +108,17 @@ final class RecordTables {
   }
 
   func insertUnfinished(
-    _ id: InvocationID, function: StoredName, due: WallTime
+    _ acceptance: Acceptance, function: StoredName
   ) throws(SQLiteFailure) {
+    let standing = acceptance.standing
     queue.begin()
-    queue.add(id.rawValue)
+    queue.add(acceptance.id.rawValue)
     queue.add(function)
-    queue.add(due.milliseconds)
+    queue.add(acceptance.dueAt.milliseconds)
+    queue.add(standing.priority.rawValue)
+    queue.add(standing.lane)
+    queue.add(standing.debounce?.value)
+    queue.add(standing.debounce?.since.milliseconds)
     try queue.run()
   }
 
@@ -151,6 +161,20 @@ final class RecordTables {
     goOn.add(attempt.cpuMicroseconds)
     goOn.add(attempt.startedAt.milliseconds)
     return try goOn.run() == 1
+  }
+
+  func release(_ id: InvocationID, due: WallTime) throws(SQLiteFailure) {
+    release.begin()
+    release.add(id.rawValue)
+    release.add(due.milliseconds)
+    try release.run()
+  }
+
+  func relane(_ id: InvocationID, lane: Int64?) throws(SQLiteFailure) {
+    relane.begin()
+    relane.add(id.rawValue)
+    relane.add(lane)
+    try relane.run()
   }
 
   // MARK: Ends

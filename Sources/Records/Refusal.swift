@@ -103,6 +103,7 @@ extension RecordChange {
     case .goOn(let attempt, _, _, _, _): attempt.invocation
     case .end(let ending): ending.id
     case .log(let line): line.invocation
+    case .release(let id, _), .relane(let id, _): id
     case .duplicate(let id), .redriven(_, as: let id): id
     case .timer, .pause, .purged: nil
     }

@@ -9,9 +9,9 @@ enum SQL {
   static let accept = """
     INSERT INTO accepted (id, function, trigger, queue, source, type, event_id, subject, time,
       content_type, schema, extensions, data, call, key, cause, redrive_of, hops, created, due,
-      attempts_max)
+      attempts_max, priority)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-      ?20, ?21)
+      ?20, ?21, ?22)
     """
 
   static let rememberKey = """
@@ -20,8 +20,9 @@ enum SQL {
     """
 
   static let queue = """
-    INSERT INTO unfinished (id, function, due, state, attempts, failures, cpu)
-    VALUES (?1, ?2, ?3, 1, 0, 0, 0)
+    INSERT INTO unfinished (id, function, due, state, attempts, failures, cpu, priority, lane,
+      debounce, debounce_since)
+    VALUES (?1, ?2, ?3, 1, 0, 0, 0, ?4, ?5, ?6, ?7)
     """
 
   static let start = """
@@ -35,22 +36,26 @@ enum SQL {
     WHERE id = ?1
     """
 
+  static let release = "UPDATE unfinished SET state = 1, due = ?2 WHERE id = ?1 AND state = 4"
+  static let relane = "UPDATE unfinished SET lane = ?2 WHERE id = ?1"
+
   /// Accepted and ended within one commit: it was never unfinished on disk.
   static let finishAtOnce = """
     INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
       started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
-      result_status, result_headers, result_body, result_whole)
+      result_status, result_headers, result_body, result_whole, replaced_by)
     VALUES (?1, ?2, ?3, ?4, NULL, coalesce(?5, 0), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-      ?16, ?17, ?18, ?19, ?20)
+      ?16, ?17, ?18, ?19, ?20, ?21)
     """
 
   /// No row is changed where the invocation is not unfinished: such an end is dropped.
   static let finish = """
     INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
       started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
-      result_status, result_headers, result_body, result_whole)
+      result_status, result_headers, result_body, result_whole, replaced_by)
     SELECT id, ?2, ?3, ?4, iif(attempts > 0, due, NULL), coalesce(?5, attempts), failures + ?6,
-      cpu + ?7, ?8, coalesce(?9, started), ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20
+      cpu + ?7, ?8, coalesce(?9, started), ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+      ?21
     FROM unfinished WHERE id = ?1
     """
 
@@ -127,22 +132,42 @@ enum SQL {
   private static let acceptance = """
     a.id, a.function, a.trigger, a.queue, a.source, a.type, a.event_id, a.subject, a.time,
     a.content_type, a.schema, a.extensions, a.data, a.call, a.key, a.cause, a.redrive_of, a.hops,
-    a.created, a.due, a.attempts_max, k.high, k.low, k.body_high, k.body_low, k.expires
+    a.created, a.due, a.attempts_max, a.priority, k.high, k.low, k.body_high, k.body_low, k.expires
+    """
+
+  /// An unfinished invocation, as `RecordRows.waiting` reads it.
+  private static let unfinished = """
+    SELECT u.state, u.due, u.attempts, u.failures, u.priority, u.lane, u.debounce, u.debounce_since,
+      \(acceptance)
+    FROM unfinished u
+    """
+  private static let withAcceptance = """
+    JOIN accepted a ON a.id = u.id LEFT JOIN keys k ON k.invocation = u.id
     """
 
   private static let line = """
-    SELECT u.state, u.due, u.attempts, u.failures, \(acceptance)
-    FROM unfinished u INDEXED BY unfinished_line
-      JOIN accepted a ON a.id = u.id LEFT JOIN keys k ON k.invocation = u.id
-    WHERE u.function = ?1 AND u.state IN (1, 3)
+    \(unfinished) INDEXED BY unfinished_line \(withAcceptance)
+    WHERE u.function = ?1 AND u.priority = ?2 AND u.state IN (1, 3)
     """
 
   /// The rest of a line after a place is two walks of the index: what is due at that very moment,
   /// and what is due later.
   ///
   /// As one comparison of pairs SQLite would walk the whole moment.
-  static let waitingThen = "\(line) AND u.due = ?2 AND u.id > ?3 ORDER BY u.id LIMIT ?4"
-  static let waitingLater = "\(line) AND u.due > ?2 ORDER BY u.due, u.id LIMIT ?3"
+  static let waitingThen = "\(line) AND u.due = ?3 AND u.id > ?4 ORDER BY u.id LIMIT ?5"
+  static let waitingLater = "\(line) AND u.due > ?3 ORDER BY u.due, u.id LIMIT ?4"
+
+  private static let lane = """
+    \(unfinished) INDEXED BY unfinished_lane \(withAcceptance)
+    WHERE u.function = ?1 AND u.lane = ?2 AND u.lane IS NOT NULL AND u.state IN (1, 3)
+    """
+  static let laneThen = "\(lane) AND u.due = ?3 AND u.id >= ?4 ORDER BY u.id LIMIT ?5"
+  static let laneLater = "\(lane) AND u.due > ?3 AND u.due <= ?4 ORDER BY u.due, u.id LIMIT ?5"
+
+  static let begun = """
+    \(unfinished) \(withAcceptance)
+    WHERE u.function = ?1 AND u.id > ?2 AND (u.attempts > 0 OR u.state = 4) ORDER BY u.id LIMIT ?3
+    """
 
   private static let result = """
     f.error_code, f.error_message, f.error_type, f.result_status, f.result_headers,
@@ -153,10 +178,11 @@ enum SQL {
 
   static let record = """
     SELECT \(acceptance),
-      u.state, u.due, u.attempts, u.failures, u.cpu, u.started,
+      u.state, u.due, u.attempts, u.failures, u.cpu, u.started, u.priority, u.lane, u.debounce,
+      u.debounce_since,
       f.state, f.reason, f.ended, f.due, f.attempts, f.failures, f.cpu_before, f.cpu, f.started,
       f.attempt_ended, f.outcome, f.worker, f.boot, \(result),
-      d.count, s.redriven_as
+      d.count, s.redriven_as, f.replaced_by
     FROM accepted a LEFT JOIN keys k ON k.invocation = a.id
       LEFT JOIN unfinished u ON u.id = a.id LEFT JOIN finished f ON f.id = a.id
       LEFT JOIN duplicates d ON d.id = a.id LEFT JOIN settled s ON s.id = a.id

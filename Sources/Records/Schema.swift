@@ -8,7 +8,7 @@ enum Schema {
   /// The schema this program writes; larger numbers in a file are from the future.
   static var version: Int { migrations.count }
 
-  static let migrations = [first]
+  static let migrations = [first, flow]
 
   /// Names are typeless columns: the number of a row in `names`, or the text itself.
   private static let first = """
@@ -82,5 +82,20 @@ enum Schema {
 
     CREATE TABLE paused (subject TEXT PRIMARY KEY, since INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE probe (filler BLOB);
+    """
+
+  /// Where work stands among the other work of its function: priority, lane, quiet time.
+  private static let flow = """
+    ALTER TABLE accepted ADD COLUMN priority INTEGER;
+    ALTER TABLE unfinished ADD COLUMN priority INTEGER NOT NULL DEFAULT 2;
+    ALTER TABLE unfinished ADD COLUMN lane INTEGER;
+    ALTER TABLE unfinished ADD COLUMN debounce INTEGER;
+    ALTER TABLE unfinished ADD COLUMN debounce_since INTEGER;
+    ALTER TABLE finished ADD COLUMN replaced_by INTEGER;
+    DROP INDEX unfinished_line;
+    CREATE INDEX unfinished_line ON unfinished (function, priority, due) WHERE state IN (1, 3);
+    CREATE INDEX unfinished_lane ON unfinished (function, lane, due)
+      WHERE lane IS NOT NULL AND state IN (1, 3);
+    CREATE INDEX unfinished_debounce ON unfinished (id) WHERE debounce IS NOT NULL;
     """
 }

@@ -15,7 +15,8 @@ struct Taking {
         return Recovery(
           boot: boot, lastID: try lastID(), unfinished: try named(unfinished.counts),
           interrupted: unfinished.running, keys: try keys(unfinished: unfinished.ids),
-          timers: try timers(), paused: try paused(), digestKey: digestKey,
+          debounced: try debounced(), timers: try timers(), paused: try paused(),
+          digestKey: digestKey,
           wasStoppedCleanly: wasStoppedCleanly)
       }
     }
@@ -116,6 +117,35 @@ struct Taking {
           expiresAt: WallTime(milliseconds: query.integer()), isFinished: isFinished))
     }
     return keys
+  }
+
+  /// Events that wait for their quiet time; one for each value, and most functions have none.
+  private func debounced() throws(SQLiteFailure) -> [DebouncedRecord] {
+    let names = try NameCache(on: connection)
+    let query = try connection.statement(
+      """
+      SELECT u.id, u.function, u.due, u.priority, u.debounce, u.debounce_since, k.high, k.low,
+        k.expires
+      FROM unfinished u INDEXED BY unfinished_debounce LEFT JOIN keys k ON k.invocation = u.id
+      WHERE u.debounce IS NOT NULL AND u.state = 1 AND u.attempts = 0 ORDER BY u.id
+      """)
+    var records: [DebouncedRecord] = []
+    while try query.next() {
+      let id = InvocationID(rawValue: query.integer())
+      let function = try names.text(of: query.optionalName()) ?? ""
+      let due = WallTime(milliseconds: query.integer())
+      let priority = Priority(rawValue: Int(query.integer())) ?? .normal
+      let value = query.integer()
+      let since = WallTime(milliseconds: query.integer())
+      let digest = RecordRows.digest(query.optionalInteger(), query.optionalInteger())
+      let expires = WallTime(milliseconds: query.optionalInteger() ?? 0)
+      records.append(
+        DebouncedRecord(
+          function: function, id: id, due: due, priority: priority,
+          debounce: Standing.Debounce(value: value, since: since),
+          key: digest.map { IdempotencyKey(text: "", digest: $0, body: nil, expiresAt: expires) }))
+    }
+    return records
   }
 
   private func timers() throws(SQLiteFailure) -> [TimerAdvance] {

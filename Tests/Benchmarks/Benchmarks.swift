@@ -158,8 +158,7 @@ private final class InstantLog: RecordLog {
     number += 1
     return number
   }
-  func readWaiting(function: String, after: LinePlace?, limit: Int) {}
-  func readReplay(_ id: InvocationID, token: UInt64) {}
+  func read(_ read: RecordRead) {}
 }
 
 private final class Deaf: Observer {

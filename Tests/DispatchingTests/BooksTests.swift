@@ -142,7 +142,7 @@ private struct History {
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and the same history for the same seed for ever.
-private struct SeededRandom {
+struct SeededRandom {
   var state: UInt64
 
   mutating func below(_ limit: Int) -> Int {

@@ -83,7 +83,10 @@ struct RaceTests {
     house.settle()
     house.restart()
     _ = house.log.takeNews()
-    house.dispatcher.hear(.readFailed(reason: "as scripted", function: "order", token: nil))
+    house.dispatcher.hear(
+      .readFailed(
+        .waiting(function: "order", priority: .normal, after: nil, limit: 512),
+        reason: "as scripted"))
     #expect(house.log.takeNews().isEmpty)
     let then = try #require(house.dispatcher.nextWake())
     house.clocks.advance(by: .nanoseconds(Int(then - house.clocks.monotonic)))

@@ -173,52 +173,92 @@ struct ManifestReaderTests {
   }
 }
 
-struct NotYetTests {
+struct FlowKeyTests {
   @Test(arguments: [
-    ("rate: 10/min", "3:1: 'rate'"),
-    ("rate: { limit: 100/s, burst: 200, per: data.tenant }", "3:1: 'rate'"),
-    ("order: data.orderId", "3:1: 'order'"),
-    ("concurrency: { limit: 8, per: data.customerId }", "3:26: 'concurrency.per'"),
-    ("idempotency: { whenRunning: join }", "3:29: 'idempotency.whenRunning: join'"),
-    ("onCrash: hold", "3:10: 'onCrash: hold'"),
-    ("worker: dedicated", "3:9: 'worker: dedicated'"),
+    ("rate: 10/min", RateLimit(count: 10, period: .seconds(60), burst: 10)),
+    (
+      "rate: { limit: 100/s, burst: 200, per: data.tenant }",
+      RateLimit(
+        count: 100, period: .seconds(1), burst: 200, per: EventPath("data.tenant"))
+    ),
   ])
-  func `what is not supported yet is refused by its own message`(line: String, what: String) {
-    #expect(faults(line) == ["\(what) is not supported yet"])
+  func `a rate is read`(line: String, rate: RateLimit) throws {
+    #expect(try declaration(with: line).rate == rate)
   }
 
-  @Test func `a limit per value is refused beside its path`() {
+  @Test func `limits per value, order and priority are read`() throws {
+    let read = try declaration(
+      with: """
+        concurrency: { limit: 8, per: data.customerId, limitPer: 2 }
+        order: data.orderId
+        priority: high
+        onCrash: hold
+        idempotency: { whenRunning: join }
+        """)
     #expect(
-      faults("concurrency: { limit: 8, per: subject, limitPer: 1 }") == [
-        "3:26: 'concurrency.per' is not supported yet",
-        "3:40: 'concurrency.limitPer' is not supported yet",
-      ])
+      read.concurrency
+        == ConcurrencyLimit(limit: 8, per: EventPath("data.customerId"), limitPer: 2))
+    #expect(read.order == EventPath("data.orderId"))
+    #expect(read.priority == .high)
+    #expect(read.onCrash == .hold)
+    #expect(read.idempotency.whenRunning == .join)
   }
 
-  @Test func `what is not supported yet is checked all the same`() {
+  @Test func `a batch stands beside the triggers or at one of them`() throws {
+    let rule = BatchRule(size: 100, window: .milliseconds(200))
+    #expect(try declaration(with: "batch: { size: 100, window: 200ms }").batch == rule)
+    let text = "function: f\ntriggers: [{ queue: q, batch: { size: 100, window: 200ms } }]\n"
+    #expect(try read(text).get().declarations[0].batch == rule)
     #expect(
-      faults("rate: 0/s") == [
-        "3:1: 'rate' is not supported yet", "3:7: 'rate' must be 1…1000000 a period; got 0/s",
-      ])
+      try declaration(with: "batch: { size: 2 }").batch
+        == BatchRule(size: 2, window: .milliseconds(100)))
+  }
+
+  @Test func `a debounce is read`() throws {
     #expect(
-      faults("rate: { burst: 5 }\norder: data..x") == [
-        "3:1: 'rate' is not supported yet",
-        "3:7: 'limit' is missing in 'rate'; write one such as 100/s",
-        "4:1: 'order' is not supported yet",
-        "4:8: 'order': expected a path such as data.order.id, subject or id, got 'data..x'",
-      ])
-    #expect(
-      faults("concurrency: { limitPer: 10001 }") == [
-        "3:16: 'concurrency.limitPer' is not supported yet",
+      try declaration(with: "debounce: { per: data.userId, for: 5s, atMost: 1m }").debounce
+        == DebounceRule(
+          per: EventPath("data.userId"), quiet: .seconds(5), atMost: .seconds(60)))
+  }
+
+  @Test(arguments: [
+    ("rate: 0/s", ["3:7: 'rate' must be 1…1000000 a period; got 0/s"]),
+    ("rate: { burst: 5 }", ["3:7: 'limit' is missing in 'rate'; write one such as 100/s"]),
+    (
+      "order: data..x",
+      ["3:8: 'order': expected a path such as data.order.id, subject or id, got 'data..x'"]
+    ),
+    (
+      "concurrency: { limitPer: 10001 }",
+      [
         "3:16: 'limitPer' needs 'per', the path that it counts by",
         "3:26: 'limitPer' must be 1…10000; got 10001",
-      ])
+      ]
+    ),
+    ("batch: { window: 1s }", ["3:8: 'size' is missing in 'batch'; write one such as 100"]),
+    ("batch: { size: 1001 }", ["3:16: 'size' must be 1…1000; got 1001"]),
+    (
+      "batch: { size: 9 }\norder: subject",
+      ["3:1: 'batch' does not go with 'order' and 'concurrency.per': its events run together"]
+    ),
+    (
+      "debounce: { atMost: 1s }",
+      ["3:11: 'for' is missing in 'debounce'; write a quiet time such as 5s"]
+    ),
+    (
+      "debounce: { for: 5s, atMost: 1s }", ["3:30: 'atMost' must be at least 'for' (5s); got 1s"]
+    ),
+    (
+      "debounce: { for: 5s }\nrate: { limit: 1/s, per: id }",
+      ["3:1: 'debounce' does not go with 'order', 'batch', 'concurrency.per' and 'rate.per'"]
+    ),
+  ])
+  func `what cannot be is refused at its place`(text: String, mistakes: [String]) {
+    #expect(faults(text) == mistakes)
   }
 
-  @Test func `every line of the list names a key that the reader knows`() {
-    for feature in NotYet.features {
-      let key = feature.prefix { $0 != "." && $0 != ":" }
-      #expect(ManifestKeys.function.contains(String(key)))
-    }
+  @Test func `no batch and no debounce where somebody waits for each answer`() {
+    let text = "function: f\ntriggers: [{ http: POST /f }]\nbatch: { size: 9 }\n"
+    #expect(mistakes(read(text)) == ["a.yaml:3:1: 'batch' goes with queue triggers only"])
   }
 }

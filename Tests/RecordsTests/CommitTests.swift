@@ -240,7 +240,7 @@ struct CommitTests {
     ending.result = result
     try test.write(.accept(accepted(1)), .accept(accepted(2)), .accept(accepted(3)))
     try test.write(.end(ending), .end(died(3)))
-    for token in 1...3 { test.store.readReplay(id(Int64(token)), token: UInt64(token)) }
+    for token in 1...3 { test.store.read(.replay(id(Int64(token)), token: UInt64(token))) }
     let replays = try (1...3).map { token in
       try test.news.first("replay \(token)") { news -> Replay?? in
         if case .replay(UInt64(token), let replay) = news { .some(replay) } else { nil }

@@ -127,9 +127,11 @@ final class TestStore: Sendable {
     _ function: String, after: LinePlace? = nil, limit: Int
   ) throws -> (records: [WaitingRecord], hasMore: Bool) {
     let known = news.all.count
-    store.readWaiting(function: function, after: after, limit: limit)
+    let read = RecordRead.waiting(
+      function: function, priority: .normal, after: after, limit: limit)
+    store.read(read)
     return try news.first("waiting work of \(function)", since: known) {
-      guard case .waiting(function, after, let records, let hasMore) = $0 else { return nil }
+      guard case .rows(of: read, let records, let hasMore) = $0 else { return nil }
       return (records, hasMore)
     }
   }

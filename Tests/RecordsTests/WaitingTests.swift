@@ -105,7 +105,7 @@ struct WaitingTests {
     let excess = 10
     // The reader is held at its first answer; one request is with it.
     let asked = StoreLimits.lineRequestsMax + excess + 1
-    for token in 1...asked { store.readReplay(id(1), token: UInt64(token)) }
+    for token in 1...asked { store.read(.replay(id(1), token: UInt64(token))) }
     gate.change(wakingAll: true) { $0 = true }
     let counts = Monitor((failed: 0, answered: 0))
     try eventually("all answers") {

@@ -16,18 +16,36 @@ package final class MemoryRecordLog: RecordLog {
     package var result: StoredResult?
     package var error: ErrorRecord?
     package var endings = 0
+    package var replacedBy: InvocationID?
+
+    var place: LinePlace { LinePlace(due: due, id: acceptance.id) }
+    var isWaiting: Bool { state == .queued || state == .waiting }
+    var waiting: WaitingRecord {
+      WaitingRecord(
+        acceptance: acceptance, state: state, due: due, attempts: attempts, failures: failures)
+    }
+
+    /// As an operator's question finds it.
+    package var record: InvocationRecord {
+      var record = InvocationRecord(acceptance: acceptance, state: state, due: due)
+      record.attempts = attempts
+      record.failures = failures
+      return record
+    }
   }
 
   package private(set) var disk: [InvocationID: Row] = [:]
   package private(set) var timers: [String: TimerAdvance] = [:]
   package private(set) var logs: [LogLine] = []
   package private(set) var duplicates: [InvocationID] = []
+  package private(set) var reads: [RecordRead] = []
   package private(set) var appended: [[RecordChange]] = []
   private var pending: [(sequence: UInt64, changes: [RecordChange])] = []
   private var sequence: UInt64 = 0
   private var news: [RecordNews] = []
   package var fails = false
   private var isStalled = false
+  private var boot = 0
 
   package init() {}
 
@@ -40,34 +58,52 @@ package final class MemoryRecordLog: RecordLog {
     return sequence
   }
 
-  package func readWaiting(function: String, after: LinePlace?, limit: Int) {
-    let rows = disk.values
-      .filter {
-        $0.acceptance.function == function && ($0.state == .queued || $0.state == .waiting)
+  package func read(_ read: RecordRead) {
+    switch read {
+    case .waiting(let function, let priority, let after, let limit):
+      answer(read, limit) { row in
+        row.isWaiting && row.acceptance.function == function
+          && row.acceptance.standing.priority == priority && after.map { row.place > $0 } ?? true
       }
-      .map {
-        WaitingRecord(
-          acceptance: $0.acceptance, state: $0.state, due: $0.due, attempts: $0.attempts,
-          failures: $0.failures)
+    case .lane(let function, let lane, let from, let dueBy, let limit):
+      answer(read, limit) { row in
+        row.isWaiting && row.acceptance.function == function && row.due <= dueBy
+          && row.acceptance.standing.lane == lane && row.place >= from
       }
-      .filter { row in after.map { row.place > $0 } ?? true }
-      .sorted { $0.place < $1.place }
-    news.append(
-      .waiting(
-        function: function, after: after, Array(rows.prefix(limit)), hasMore: rows.count > limit))
+    case .begun(let function, let after, let limit):
+      answer(read, limit) { row in
+        row.acceptance.function == function && !row.state.isFinal
+          && (row.attempts > 0 || row.state == .held)
+          && after.map { row.acceptance.id > $0 } ?? true
+      }
+    case .replay(let id, let token):
+      let row = disk[id]
+      let replay = row.flatMap { row in
+        row.state.isFinal
+          ? Replay(
+            id: id, state: row.state, reason: row.reason, result: row.result, error: row.error)
+          : nil
+      }
+      news.append(.replay(token: token, replay))
+    }
   }
 
-  package func readReplay(_ id: InvocationID, token: UInt64) {
-    let row = disk[id]
-    let replay = row.flatMap { row in
-      row.state.isFinal
-        ? Replay(
-          id: id, state: row.state, reason: row.reason, result: row.result, error: row.error) : nil
-    }
-    news.append(.replay(token: token, replay))
+  private func answer(_ read: RecordRead, _ limit: Int, _ fits: (Row) -> Bool) {
+    reads.append(read)
+    // Only places are sorted: rows are heavy, and most of them are not asked for.
+    let places = disk.values.filter(fits).map(\.place).sorted()
+    let rows = places.prefix(limit).compactMap { disk[$0.id]?.waiting }
+    news.append(.rows(of: read, rows, hasMore: places.count > limit))
   }
 
   // MARK: The disk's own time
+
+  /// Its end was appended and is not on disk.
+  package func isEndPending(_ id: InvocationID) -> Bool {
+    pending.contains { group in
+      group.changes.contains { if case .end(let ending) = $0 { ending.id == id } else { false } }
+    }
+  }
 
   /// Writes the oldest `groups` appends, all of them by default, and queues the news of it.
   package func commit(groups: Int = .max) {
@@ -111,6 +147,7 @@ package final class MemoryRecordLog: RecordLog {
   package func restart() -> Recovery {
     pending = []
     news = []
+    boot += 1
     var unfinished: [String: Int] = [:]
     var interrupted = 0
     for (id, row) in disk where !row.state.isFinal {
@@ -121,9 +158,22 @@ package final class MemoryRecordLog: RecordLog {
       }
     }
     return Recovery(
-      boot: 1, lastID: disk.keys.max() ?? InvocationID(rawValue: 0), unfinished: unfinished,
-      interrupted: interrupted, keys: rememberedKeys(), timers: Array(timers.values), paused: [:],
+      boot: boot, lastID: disk.keys.max() ?? InvocationID(rawValue: 0), unfinished: unfinished,
+      interrupted: interrupted, keys: rememberedKeys(), debounced: debounced(),
+      timers: Array(timers.values), paused: [:],
       digestKey: Digest(high: 1, low: 2), wasStoppedCleanly: false)
+  }
+
+  private func debounced() -> [DebouncedRecord] {
+    disk.values.filter { $0.state == .queued && $0.attempts == 0 }
+      .sorted { $0.acceptance.id < $1.acceptance.id }
+      .compactMap { row in
+        row.acceptance.standing.debounce.map {
+          DebouncedRecord(
+            function: row.acceptance.function, id: row.acceptance.id, due: row.due,
+            priority: row.acceptance.standing.priority, debounce: $0, key: row.acceptance.key)
+        }
+      }
   }
 
   private func rememberedKeys() -> [RememberedKey] {
@@ -151,6 +201,10 @@ package final class MemoryRecordLog: RecordLog {
       disk[attempt.invocation]?.attempts = attempt.number
       disk[attempt.invocation]?.history.append(attempt)
     case .end(let ending): write(ending)
+    case .release(let id, let due):
+      disk[id]?.state = .queued
+      disk[id]?.due = due
+    case .relane(let id, let lane): disk[id]?.acceptance.standing.lane = lane
     case .log(let line): logs.append(line)
     case .timer(let advance): timers[advance.name] = advance
     case .duplicate(let id): duplicates.append(id)
@@ -161,6 +215,7 @@ package final class MemoryRecordLog: RecordLog {
   private func write(_ ending: Ending) {
     disk[ending.id]?.state = ending.state
     disk[ending.id]?.reason = ending.reason
+    disk[ending.id]?.replacedBy = ending.replacedBy
     disk[ending.id]?.result = ending.result
     disk[ending.id]?.error = ending.error
     disk[ending.id]?.endings += 1

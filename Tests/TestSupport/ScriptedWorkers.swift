@@ -4,6 +4,7 @@ package import Invocations
 
 package final class ScriptedWorkers: WorkerPool {
   package private(set) var started: [Assignment] = []
+  package private(set) var batches: [[Assignment]] = []
   package private(set) var running: [AttemptName: Assignment] = [:]
   package private(set) var cancelled: [AttemptName] = []
   package private(set) var killed: [AttemptName] = []
@@ -16,6 +17,12 @@ package final class ScriptedWorkers: WorkerPool {
   package func start(_ assignment: Assignment) -> Int32 {
     started.append(assignment)
     running[assignment.name] = assignment
+    return 4711
+  }
+
+  package func start(batch: [Assignment]) -> Int32 {
+    batches.append(batch)
+    for assignment in batch { _ = start(assignment) }
     return 4711
   }
 

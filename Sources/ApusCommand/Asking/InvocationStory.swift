@@ -52,6 +52,7 @@ struct InvocationStory {
       ("cause", story["cause"].map { relative($0, presentation) }),
       ("redrive of", story["redriveOf"]),
       ("redriven as", story["redrivenAs"]),
+      ("replaced by", story["replacedBy"]),
     ])
   }
 

@@ -14,12 +14,13 @@ package struct Proposal {
   package var cause: InvocationID?
   package var redriveOf: InvocationID?
   package var hops: Int
+  package var priority: Priority?
 
   package init(
     function: String, trigger: String, queue: String? = nil, event: Event, call: HTTPCall? = nil,
     storedCall: HTTPCall? = nil, key: ProposedKey? = nil, dueAt: WallTime? = nil,
     cause: InvocationID? = nil,
-    redriveOf: InvocationID? = nil, hops: Int = 0
+    redriveOf: InvocationID? = nil, hops: Int = 0, priority: Priority? = nil
   ) {
     self.function = function
     self.trigger = trigger
@@ -32,6 +33,7 @@ package struct Proposal {
     self.cause = cause
     self.redriveOf = redriveOf
     self.hops = hops
+    self.priority = priority
   }
 }
 
@@ -77,6 +79,10 @@ package enum Refusal: Error, Sendable, Equatable {
   case keyReused(InvocationID)
   /// 409: the first call with this key still runs.
   case keyRunning(InvocationID)
+  /// As many callers share the first call's answer as may.
+  case tooManyJoined(InvocationID, limit: Int)
+  /// An ordered function has one order; a sender cannot ask for another.
+  case orderedFunction(String)
   /// The dead letter was sent again a moment ago.
   case alreadyRedriven(InvocationID)
 }
@@ -87,6 +93,8 @@ package enum CallOutcome: Sendable {
   /// The key was known and its call finished: what was stored then. nil when it is no longer kept.
   case replayed(Replay?, of: InvocationID)
   case refused(Refusal)
+  /// Its handler crashed and its manifest leaves it to an operator what becomes of it.
+  case held(InvocationID)
 }
 
 /// Someone who waits for the answer of an invocation: an HTTP exchange, a command.

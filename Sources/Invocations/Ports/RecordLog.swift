@@ -10,11 +10,20 @@ package protocol RecordLog: AnyObject {
   /// Changes handed over and not yet on disk. Past `RecordLimits.backlogMax` the doors refuse.
   var backlog: Int { get }
 
-  /// The next waiting work of a function in the order of its line; answered by `.waiting`.
-  func readWaiting(function: String, after: LinePlace?, limit: Int)
+  /// Answered by `.rows`, `.replay` or `.readFailed`, each of which says what was asked.
+  func read(_ read: RecordRead)
+}
 
-  /// What was stored for a finished invocation, for a replay; answered by `.replay`.
-  func readReplay(_ id: InvocationID, token: UInt64)
+/// What the dispatcher asks of the record.
+package enum RecordRead: Sendable, Equatable {
+  /// The next waiting work of a function in the order of its line.
+  case waiting(function: String, priority: Priority, after: LinePlace?, limit: Int)
+  /// The same of one lane, from a place on and due by a moment.
+  case lane(function: String, lane: Int64, from: LinePlace, dueBy: WallTime, limit: Int)
+  /// Work of a function that has begun and not ended, by id: what keeps others of its value waiting.
+  case begun(function: String, after: InvocationID?, limit: Int)
+  /// What was stored for a finished invocation.
+  case replay(InvocationID, token: UInt64)
 }
 
 /// Where an invocation stands in its function's line: due time first, then id.
@@ -75,15 +84,15 @@ package struct Replay: Sendable, Equatable {
 
 package enum RecordNews: Sendable {
   case durable(upTo: UInt64)
-  /// `after` as it was asked; `hasMore` false when the line ends with these.
-  case waiting(function: String, after: LinePlace?, [WaitingRecord], hasMore: Bool)
+  /// `hasMore` false when what was asked for ends with these.
+  case rows(of: RecordRead, [WaitingRecord], hasMore: Bool)
   case replay(token: UInt64, Replay?)
   /// A commit failed. `refused` were acceptances of that commit; they are not on disk and will not
   /// be. Everything else is kept and tried again until `.healed`.
   case stalled(reason: String, refused: [InvocationID])
   case healed
   /// A read failed; the request is not answered otherwise.
-  case readFailed(reason: String, function: String?, token: UInt64?)
+  case readFailed(RecordRead, reason: String)
 }
 
 package enum RecordLimits {
@@ -101,6 +110,8 @@ package struct Recovery: Sendable {
   /// Attempts that were running when the former host ended; they are queued again.
   package var interrupted: Int
   package var keys: [RememberedKey]
+  /// Events that wait for their quiet time.
+  package var debounced: [DebouncedRecord]
   package var timers: [TimerAdvance]
   package var paused: [String: WallTime]
   /// Key of the store's digests.
@@ -110,7 +121,8 @@ package struct Recovery: Sendable {
 
   package init(
     boot: Int, lastID: InvocationID, unfinished: [String: Int], interrupted: Int,
-    keys: [RememberedKey], timers: [TimerAdvance], paused: [String: WallTime], digestKey: Digest,
+    keys: [RememberedKey], debounced: [DebouncedRecord] = [], timers: [TimerAdvance],
+    paused: [String: WallTime], digestKey: Digest,
     wasStoppedCleanly: Bool
   ) {
     self.boot = boot
@@ -118,10 +130,32 @@ package struct Recovery: Sendable {
     self.unfinished = unfinished
     self.interrupted = interrupted
     self.keys = keys
+    self.debounced = debounced
     self.timers = timers
     self.paused = paused
     self.digestKey = digestKey
     self.wasStoppedCleanly = wasStoppedCleanly
+  }
+}
+
+package struct DebouncedRecord: Sendable, Equatable {
+  package var function: String
+  package var id: InvocationID
+  package var due: WallTime
+  package var priority: Priority
+  package var debounce: Standing.Debounce
+  package var key: IdempotencyKey?
+
+  package init(
+    function: String, id: InvocationID, due: WallTime, priority: Priority,
+    debounce: Standing.Debounce, key: IdempotencyKey?
+  ) {
+    self.function = function
+    self.id = id
+    self.due = due
+    self.priority = priority
+    self.debounce = debounce
+    self.key = key
   }
 }
 

@@ -8,15 +8,34 @@ package protocol WorkerPool: AnyObject {
   /// Sends the attempt to a worker and returns that worker's process id. Asked only after `hasRoom`.
   func start(_ assignment: Assignment) -> Int32
 
+  /// Sends these attempts to one worker as one run of the handler; each ends with news of its own.
+  ///
+  /// All are of one function, within `BatchLimits`, and no invocation is there twice. Asked only
+  /// after `hasRoom`: a batch may pass the limit of a worker that has room for one of it. Returns
+  /// the process id of that worker. Suspects are taken out and run alone, each as a batch of one.
+  func start(batch: [Assignment]) -> Int32
+
   /// Asks the handler to stop (Task cancellation). The attempt still ends with news of its own.
+  ///
+  /// One of a batch is only noted: its handler goes on for the others, and the attempt ends as
+  /// cancelled unless it was done. The handler is told when all of the batch are cancelled.
   func cancel(_ attempt: AttemptName)
 
   /// The attempt ignored its cancellation: SIGKILL to the worker that runs it.
+  ///
+  /// One of a batch is left alone until all in flight of the batch are cancelled.
   func kill(_ attempt: AttemptName)
 
   /// The client of a streamed response reads slowly, or reads again.
   func pauseStream(_ attempt: AttemptName)
   func resumeStream(_ attempt: AttemptName)
+}
+
+/// What one batch may hold.
+package enum BatchLimits {
+  package static let sizeMax = 1000
+  /// Data of all its events; an event that is larger by itself is a batch of one.
+  package static let bytesMax = 8 << 20
 }
 
 /// The fence: an invocation and the number of the try.

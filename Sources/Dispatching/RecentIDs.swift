@@ -1,10 +1,10 @@
-// The dead letters that were sent again lately. The record says so too, but who asks twice within a
-// moment has read it before the first was written.
+// The invocations an operator settled lately: dead letters sent again, held work let go. The record
+// says so too, but who asks twice within a moment has read it before the first was written.
 
 import DequeModule
 import Invocations
 
-struct RecentRedrives {
+struct RecentIDs {
   /// Far more than can be asked for between a read of the record and its commit.
   static let kept = 10_000
 

@@ -1,0 +1,103 @@
+// Debounce: of the events with one value the last runs, when none has come for the quiet time. A
+// replaced event is ended only when its successor is on disk: what was acknowledged is never lost,
+// and where the two fall apart (a full disk, a kill) the older one runs as well.
+
+import Invocations
+
+extension Dispatcher {
+  /// The value and the start of the quiet time that an event begins or prolongs.
+  func debounce(
+    of event: Event, at desk: FunctionDesk, _ dueAt: WallTime
+  ) -> Standing.Debounce? {
+    guard let rule = desk.declaration.debounce else { return nil }
+    let value = hasher.lane([rule.per?.source, rule.per?.value(in: event)])
+    return Standing.Debounce(value: value, since: desk.debounced[value]?.since ?? dueAt)
+  }
+
+  /// When it may run: after the quiet time, at the latest `atMost` after the first.
+  func quietEnd(
+    of standing: Standing, _ dueAt: WallTime, _ declaration: FunctionDeclaration?
+  ) -> WallTime {
+    guard let debounce = standing.debounce, let rule = declaration?.debounce else { return dueAt }
+    let quiet = dueAt + rule.quiet
+    guard let atMost = rule.atMost else { return quiet }
+    return max(dueAt, min(quiet, debounce.since + atMost))
+  }
+
+  func rememberDebounce(of work: Work) {
+    guard let debounce = work.acceptance.standing.debounce,
+      let desk = desks[work.acceptance.function]
+    else { return }
+    work.replaces = desk.debounced[debounce.value]
+    desk.debounced[debounce.value] = FunctionDesk.Debounced(
+      id: work.id, since: debounce.since, priority: work.priority, key: work.acceptance.key)
+    desk.quiet.insert(work.id)
+  }
+
+  /// It begins, or ends: the next event of its value starts a quiet time of its own.
+  func forgetDebounce(of work: Work, at desk: FunctionDesk) {
+    guard let debounce = work.acceptance.standing.debounce, desk.quiet.remove(work.id) != nil,
+      desk.debounced[debounce.value]?.id == work.id
+    else { return }
+    desk.debounced[debounce.value] = nil
+  }
+
+  /// The disk refused the successor: the former one waits on.
+  func restoreFormer(of work: Work, at desk: FunctionDesk) {
+    guard let debounce = work.acceptance.standing.debounce else { return }
+    desk.quiet.remove(work.id)
+    guard desk.debounced[debounce.value]?.id == work.id else { return }
+    desk.debounced[debounce.value] = work.replaces.flatMap {
+      desk.quiet.contains($0.id) ? $0 : nil
+    }
+  }
+
+  /// The successor is on disk.
+  ///
+  /// A former one that began in the meantime is left to run.
+  func replaceFormer(of work: Work, at desk: FunctionDesk) {
+    guard let former = work.replaces else { return }
+    work.replaces = nil
+    guard desk.quiet.remove(former.id) != nil else { return }
+    let replaced = live[former.id] ?? stub(of: former, work.acceptance)
+    _ = apply(.cancelled(attempt: nil), to: replaced, desk.declaration)
+    var ending = ending(of: replaced, attempt: nil, error: nil)
+    ending.reason = .replaced
+    ending.replacedBy = work.id
+    end(replaced, ending)
+  }
+
+  /// Stands for work that only the store has.
+  private func stub(of former: FunctionDesk.Debounced, _ successor: Acceptance) -> Work {
+    Work(
+      Acceptance(
+        id: former.id, function: successor.function, trigger: successor.trigger,
+        event: Event(id: "", source: "", type: "", data: []), key: former.key,
+        createdAt: former.since, dueAt: former.since, attemptsMax: 1,
+        standing: Standing(priority: former.priority)))
+  }
+
+  /// What waited when the former host ended.
+  ///
+  /// Two of one value are the trace of a kill between the acceptance of one and the end of the other.
+  func remember(_ record: DebouncedRecord) {
+    guard let desk = desks[record.function] else { return }
+    let entry = FunctionDesk.Debounced(
+      id: record.id, since: record.debounce.since, priority: record.priority, key: record.key)
+    let former = desk.debounced.updateValue(entry, forKey: record.debounce.value)
+    desk.quiet.insert(record.id)
+    guard let former, desk.declaration.debounce != nil else { return }
+    let work = stub(of: entry, Acceptance(stubOf: record))
+    work.replaces = former
+    replaceFormer(of: work, at: desk)
+  }
+}
+
+extension Acceptance {
+  fileprivate init(stubOf record: DebouncedRecord) {
+    self.init(
+      id: record.id, function: record.function, trigger: "",
+      event: Event(id: "", source: "", type: "", data: []), createdAt: record.due,
+      dueAt: record.due, attemptsMax: 1)
+  }
+}

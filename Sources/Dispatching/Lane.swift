@@ -1,0 +1,124 @@
+// The due work of one value, in the order of its line: the front of it in memory, the rest in the
+// store. `Lanes` decides when it moves.
+
+import DequeModule
+import Invocations
+
+final class Lane {
+  /// Where it stands between two looks at it.
+  enum Spot: Equatable { case none, ring, gate }
+
+  let key: Int64
+  let priority: Priority
+  private(set) var entries = Deque<WaitingLine.Entry>()
+  private(set) var bytes = 0
+  /// The store holds due work of this lane from here on, which memory does not have.
+  var storeFrom: LinePlace?
+  var spot = Spot.none
+  /// Of the front that was last looked at.
+  var gates: FlowRule.Gates?
+  /// Waits for its turn to be read.
+  var isWanted = false
+  /// Where the read that is under way began.
+  private(set) var readFrom: LinePlace?
+  private var firstArrivalWhileReading: LinePlace?
+  private var goneWhileReading: Set<InvocationID> = []
+  /// What is being read is of no use any more.
+  private var readIsVoid = false
+  /// With an order: who began and has not ended, and keeps the others waiting.
+  var holders: [InvocationID] = []
+  /// With an order: attempts with a worker.
+  var running = 0
+  /// With an order: its front came from a queue that is paused.
+  var isStopped = false
+
+  init(key: Int64, priority: Priority) {
+    self.key = key
+    self.priority = priority
+  }
+
+  var isReading: Bool { readFrom != nil }
+
+  /// Nothing depends on it any more.
+  var isIdle: Bool {
+    entries.isEmpty && storeFrom == nil && holders.isEmpty && running == 0 && !isReading
+      && !isWanted && spot == .none && !isStopped
+  }
+
+  // MARK: Entries
+
+  func insert(_ work: Work) {
+    let entry = WaitingLine.Entry(place: work.place, work: work)
+    // Nearly always at the end.
+    var place = entries.count
+    while place > 0, entry < entries[place - 1] { place -= 1 }
+    entries.insert(entry, at: place)
+    bytes += work.payloadBytes
+  }
+
+  /// Before all others, whatever its place: it has begun.
+  func insertFirst(_ work: Work) {
+    entries.prepend(WaitingLine.Entry(place: work.place, work: work))
+    bytes += work.payloadBytes
+  }
+
+  /// The front that is still waiting there.
+  func front() -> Work? {
+    while let first = entries.first {
+      if first.isLive { return first.work }
+      removeFirst()
+    }
+    return nil
+  }
+
+  func removeFirst() { bytes -= entries.removeFirst().work.payloadBytes }
+
+  func removeAll() -> [Work] {
+    defer {
+      entries = []
+      bytes = 0
+    }
+    return entries.filter(\.isLive).map(\.work)
+  }
+
+  /// Stays in the store, to be read from there.
+  func leaveToStore(_ place: LinePlace) {
+    storeFrom = min(storeFrom ?? place, place)
+    if isReading { firstArrivalWhileReading = min(firstArrivalWhileReading ?? place, place) }
+  }
+
+  // MARK: Reading
+
+  func beginRead() -> LinePlace? {
+    guard !isReading, let from = storeFrom else { return nil }
+    readFrom = from
+    firstArrivalWhileReading = nil
+    goneWhileReading = []
+    readIsVoid = false
+    return from
+  }
+
+  func voidRead() { readIsVoid = true }
+
+  func noteGone(_ id: InvocationID) { if isReading { goneWhileReading.insert(id) } }
+
+  func isGone(_ id: InvocationID) -> Bool { goneWhileReading.contains(id) }
+
+  /// The read has failed; it is asked for again.
+  func abandonRead() { readFrom = nil }
+
+  /// Which of the rows may enter; from where on the store has more.
+  ///
+  /// What arrived while they were read may be missing among them.
+  func endRead(_ rows: [WaitingRecord], hasMore: Bool) -> [WaitingRecord] {
+    defer { readFrom = nil }
+    guard isReading, !readIsVoid, !isStopped else { return [] }
+    var rest: LinePlace?
+    if hasMore, let last = rows.last?.place {
+      rest = LinePlace(due: last.due, id: InvocationID(rawValue: last.id.rawValue + 1))
+    }
+    if let arrival = firstArrivalWhileReading { rest = min(rest ?? arrival, arrival) }
+    storeFrom = rest
+    return rows
+  }
+}
