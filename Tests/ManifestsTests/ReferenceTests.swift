@@ -1,0 +1,32 @@
+import Foundation
+import Testing
+
+@testable import Manifests
+
+/// `Docs/Manifest.md` says what the reader does.
+struct ReferenceTests {
+  private static func text() throws -> String {
+    let checkout = URL(filePath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
+    return try String(contentsOf: checkout.appending(path: "Docs/Manifest.md"), encoding: .utf8)
+  }
+
+  @Test func `every example is a manifest`() throws {
+    let examples = try Self.text().components(separatedBy: "```yaml\n").dropFirst().map {
+      $0.components(separatedBy: "```")[0]
+    }
+    #expect(examples.count > 15)
+    for example in examples { #expect(mistakes(read(example)) == [], "\(example)") }
+  }
+
+  @Test func `every key is in the table and in an example`() throws {
+    let text = try Self.text()
+    for key in ManifestKeys.function {
+      #expect(text.contains("[`\(key)") || text.contains("`\(key)`]("), "\(key)")
+    }
+    let parts =
+      ManifestKeys.timer + ManifestKeys.concurrency + ManifestKeys.rate + ManifestKeys.batch
+      + ManifestKeys.debounce + ManifestKeys.retry + ManifestKeys.idempotency
+    for part in parts { #expect(text.contains("\(part):"), "\(part)") }
+  }
+}
