@@ -35,8 +35,10 @@ final class WorkerProcess {
   private(set) var wasReady = false
   /// Told to go: its end is no surprise.
   private(set) var isDismissed = false
-  /// Never more than `attemptsInFlightMax`.
+  /// At `attemptsInFlightMax` nothing more is started; a batch may pass it by its own size.
   var inFlight: [AttemptName: Flight] = [:]
+  /// Of those in flight that are in a batch; one object for a batch.
+  var batches: [AttemptName: BatchInFlight] = [:]
   /// Answered since the last frame to this worker.
   ///
   /// Its streams are read in any order, so that what they printed may come after their answers.
@@ -109,6 +111,18 @@ final class WorkerProcess {
     return true
   }
 
+  /// False, and nothing sent, when the frame would be larger than the protocol allows.
+  func start(batch: [Assignment]) -> Bool {
+    let frame = StartBatch(batch)
+    guard send(.startBatch, nil, { frame.write(to: &$0) }) else { return false }
+    let together = BatchInFlight(batch.map(\.name))
+    for assignment in batch {
+      inFlight[assignment.name] = Flight()
+      batches[assignment.name] = together
+    }
+    return true
+  }
+
   @discardableResult
   func send(
     _ kind: FrameKind, _ name: AttemptName? = nil, _ payload: (inout FrameWriter) -> Void = { _ in }
@@ -174,7 +188,7 @@ final class WorkerProcess {
   func beginCrash(of name: AttemptName) {
     if inFlight[name] != nil { crashed.insert(name) }
     // With one in flight, what came before is in its log already.
-    let before = inFlight.count == 1 ? [] : lastLines.sinceFatalError()
+    let before = inFlight.count == 1 || onlyBatch != nil ? [] : lastLines.sinceFatalError()
     if crashLines == nil { crashLines = CrashLines(before) }
     leave(within: pool.settings.crashTimeout)
   }
@@ -295,6 +309,7 @@ extension WorkerProcess {
   /// An answered attempt leaves the table.
   func finishFlight(at place: Dictionary<AttemptName, Flight>.Index) {
     let (name, flight) = inFlight.remove(at: place)
+    if !batches.isEmpty { leaveBatch(name) }
     answered += 1
     lately.count += 1
     lately.name = name
@@ -313,7 +328,8 @@ extension WorkerProcess {
   }
 
   private var onlyPrinter: AttemptName? {
-    inFlight.count + lately.count == 1 ? inFlight.first?.key ?? lately.name : nil
+    if inFlight.count + lately.count == 1 { return inFlight.first?.key ?? lately.name }
+    return batches.isEmpty || lately.count > 0 ? nil : onlyBatch?.first
   }
 
   /// Counts a line of an attempt; the count includes this one.
