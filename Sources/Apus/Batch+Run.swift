@@ -4,6 +4,9 @@ import Synchronization
 import WorkerProtocol
 
 extension Batch {
+  /// So many bytes of answers leave in one write.
+  private static let gatheredBytesMin = 64 << 10
+
   /// Starts the task; `ended` is called once for each attempt, after its last frame was handed over.
   func begin(with body: any BatchBody, ended: @escaping @Sendable (AttemptKey) -> Void) {
     let task = Task(executorPreference: items[0]) {
@@ -80,10 +83,14 @@ extension Batch {
   ) async {
     let open = open
     shareCPUTime(among: open)
-    for item in open {
-      await item.channel.send(frames(of: item, after: error))
-      ended(item.key)
+    var gathered: [UInt8] = []
+    for (place, item) in open.enumerated() {
+      gathered += await frames(of: item, after: error)
+      guard gathered.count >= Self.gatheredBytesMin || place == open.count - 1 else { continue }
+      await item.channel.send(gathered)
+      gathered = []
     }
+    for item in open { ended(item.key) }
   }
 
   /// One run served them all, so each gets an equal share.

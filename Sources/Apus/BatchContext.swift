@@ -23,7 +23,8 @@ public struct BatchContext: Sendable {
 
   /// A logger whose lines land in the log of this event's invocation.
   ///
-  /// - Parameter event: An event of this batch; for another one the batch's own logger is returned.
+  /// - Parameter event: An event of this batch.
+  /// - Returns: A logger; for an event of another batch that of this batch.
   public func logger<Input>(for event: Event<Input>) -> Logger {
     logger(of: batch.item(event.key) ?? batch.first)
   }

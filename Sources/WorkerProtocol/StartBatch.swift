@@ -50,8 +50,10 @@ extension StartBatch {
 
   private func check() throws(FrameFault) {
     let first = items[0].start
-    guard items.allSatisfy({ $0.start.function == first.function && $0.start.handler == first.handler })
-    else { throw .wrongBatch("of more than one function") }
+    let isOfOne = items.allSatisfy {
+      $0.start.function == first.function && $0.start.handler == first.handler
+    }
+    guard isOfOne else { throw .wrongBatch("of more than one function") }
     guard Set(items.map(\.invocation)).count == items.count else {
       throw .wrongBatch("that has an invocation twice")
     }

@@ -32,7 +32,18 @@ final class BatchInFlight {
 }
 
 extension WorkerProcess {
-  func leaveBatch(_ name: AttemptName) { batches.removeValue(forKey: name)?.leave(name) }
+  func leaveBatch(_ name: AttemptName) -> BatchInFlight? {
+    let batch = batches.removeValue(forKey: name)
+    batch?.leave(name)
+    return batch
+  }
+
+  /// Set when nothing but one batch is in flight, or was just now: it is in the log of one of it.
+  var onlyPrinterOfBatch: AttemptName? {
+    guard let batch = onlyBatch else { return nil }
+    if lately.runs == 0 { return batch.first }
+    return lately.runs == 1 && lately.batch === batch ? lately.name : nil
+  }
 
   /// Set when all that is in flight is one batch.
   var onlyBatch: BatchInFlight? {

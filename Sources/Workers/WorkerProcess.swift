@@ -17,8 +17,11 @@ final class WorkerProcess {
   }
 
   struct Lately {
-    var count = 0
-    /// The latest of them, with what it has printed so far.
+    /// Runs of a handler; the attempts of a batch are one.
+    var runs = 0
+    /// Of the latest of them, if it is one of a batch.
+    var batch: BatchInFlight?
+    /// The latest of them, or the first of its batch, with what it has printed so far.
     var name: AttemptName?
     var flight = Flight()
   }
@@ -309,9 +312,11 @@ extension WorkerProcess {
   /// An answered attempt leaves the table.
   func finishFlight(at place: Dictionary<AttemptName, Flight>.Index) {
     let (name, flight) = inFlight.remove(at: place)
-    if !batches.isEmpty { leaveBatch(name) }
+    let batch = batches.isEmpty ? nil : leaveBatch(name)
     answered += 1
-    lately.count += 1
+    if batch != nil && batch === lately.batch { return }
+    lately.runs += 1
+    lately.batch = batch
     lately.name = name
     lately.flight = flight
   }
@@ -328,8 +333,8 @@ extension WorkerProcess {
   }
 
   private var onlyPrinter: AttemptName? {
-    if inFlight.count + lately.count == 1 { return inFlight.first?.key ?? lately.name }
-    return batches.isEmpty || lately.count > 0 ? nil : onlyBatch?.first
+    guard batches.isEmpty else { return onlyPrinterOfBatch }
+    return inFlight.count + lately.runs == 1 ? inFlight.first?.key ?? lately.name : nil
   }
 
   /// Counts a line of an attempt; the count includes this one.
