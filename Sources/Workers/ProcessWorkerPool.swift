@@ -201,7 +201,9 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
       inFlight: worker.inFlight.keys, batches: worker.batchesInFlight, crashed: worker.crashed,
       ending: worker.ending)
     guard !worker.inFlight.isEmpty else { return }
-    logCrash(of: verdict.culprits, batches: worker.batches, worker.crashLines?.lines ?? [])
+    if let lines = worker.crashLines?.lines {
+      logCrash(of: verdict.culprits, batches: worker.batches, lines)
+    }
     worker.inFlight = [:]
     worker.batches = [:]
     for name in verdict.suspects { suspects.remember(name.id) }
@@ -216,7 +218,6 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
   private func logCrash(
     of culprits: [AttemptName], batches: [AttemptName: BatchInFlight], _ lines: [String]
   ) {
-    guard !lines.isEmpty else { return }
     for name in culprits {
       guard let first = batches[name]?.first, first != name else {
         logCrash(of: name, lines)

@@ -289,6 +289,64 @@ private enum BankError: Error { case closed(hour: Int) }
     }
   }
 
+  @Test func `drain answers the batch that runs, then ends`() async throws {
+    let gate = Gate()
+    let worker = try WorkerInProcess {
+      BatchHandler("Wait") { (events: [Event<Int>], context) in
+        context.logger.info("waiting")
+        await gate.wait()
+        for event in events { context.done(event) }
+      }
+    }
+    worker.host.startBatch("Wait", ["1", "2"])
+    try await worker.host.line("waiting")
+    worker.host.send(.drain)
+    worker.host.startBatch("Wait", from: 11, ["1", "2"])
+    worker.host.send(.ping)
+    #expect(await worker.host.next()?.head.kind == .health)
+    gate.open()
+    #expect(Set(try await worker.host.endings(2).keys) == [1, 2])
+    #expect(await worker.end() == .drained)
+  }
+
+  @Test func `what is said after the handler returned changes nothing`() async throws {
+    let kept = Locked<(events: [Event<Int>], context: BatchContext)?>(nil)
+    let worker = try WorkerInProcess {
+      BatchHandler("Keep") { (events: [Event<Int>], context) in
+        kept.withLock { $0 = (events, context) }
+      }
+    }
+    worker.host.startBatch("Keep", ["1", "2"])
+    for ending in try await worker.host.endings(2).values {
+      #expect(ending.failure?.kind == .unanswered)
+    }
+    let (events, context) = try #require(kept.withLock { $0 })
+    for event in events {
+      context.done(event)
+      context.emit(queue: "q", 1, for: event)
+      context.logger(for: event).info("late")
+    }
+    worker.host.send(.ping)
+    #expect(await worker.host.next()?.head.kind == .health)
+  }
+
+  @Test func `an answer for an event of another batch is ignored, with a warning`() async throws {
+    let kept = Locked<Event<Int>?>(nil)
+    let worker = try WorkerInProcess {
+      BatchHandler("Mix") { (events: [Event<Int>], context) in
+        if let other = kept.withLock({ $0 }) { context.done(other) }
+        kept.withLock { $0 = events[0] }
+        for event in events { context.done(event) }
+      }
+    }
+    worker.host.startBatch("Mix", ["1"])
+    #expect(try await worker.host.ending().log == [])
+    worker.host.startBatch("Mix", from: 2, ["1"])
+    let second = try await worker.host.ending()
+    #expect(second.log == ["an answer for an event of another batch was ignored"])
+    #expect(second.result?.value == .nothing)
+  }
+
   @Test func `a batch handler takes a single event as a batch of one`() async throws {
     let worker = try sorter()
     worker.host.start("Sort", 1, #""done""#)

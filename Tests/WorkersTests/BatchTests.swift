@@ -149,6 +149,37 @@ struct BatchTests {
     }
   }
 
+  @Test func `what is no batch is the caller's mistake`() async {
+    await #expect(processExitsWith: .failure) {
+      try await withPool { under in _ = under.pool.start(batch: []) }
+    }
+    await #expect(processExitsWith: .failure) {
+      try await withPool { under in
+        _ = try await under.launch().get()
+        _ = under.pool.start(batch: (1...1001).map { assignment($0, "wait") })
+      }
+    }
+    await #expect(processExitsWith: .failure) {
+      try await withPool { under in
+        _ = try await under.launch([scripted(), scripted("other")]).get()
+        _ = under.pool.start(batch: [assignment(1, "wait"), assignment(2, "wait", of: "other")])
+      }
+    }
+  }
+
+  @Test func `an event larger than a batch is a batch of one`() async throws {
+    try await withPool { under in
+      _ = try await under.launch().get()
+      let data = [UInt8](repeating: 65, count: BatchLimits.bytesMax + 1)
+      _ = under.pool.start(batch: [assignment(1, "emit", data: data)])
+      guard case .succeeded(_, let emitted, _) = try await under.answer(to: 1) else {
+        Issue.record("not a success")
+        return
+      }
+      #expect(emitted.first?.data == data)
+    }
+  }
+
   @Test func `room is counted in attempts`() async throws {
     try await withPool {
       $0.attemptsInFlightMax = 4
