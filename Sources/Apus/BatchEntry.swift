@@ -45,7 +45,10 @@ extension BatchEntry: BatchBody {
     var events: [Event<Base.Input>] = []
     for item in batch.open {
       do {
-        let input = try RegisteredHandler.input(Base.Input.self, direct, of: item.delivery)
+        // A crash in the user's own decoding names the attempt that it was for.
+        let input = try AttemptKey.$running.withValue(item.key) {
+          try RegisteredHandler.input(Base.Input.self, direct, of: item.delivery)
+        }
         events.append(Event(input, of: item))
       } catch {
         batch.drop(item)
