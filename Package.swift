@@ -125,7 +125,9 @@ let package = Package(
     tests(of: "EventSources", imports: ["Invocations", "Schedules"]),
     tests(of: "Routing", imports: ["Invocations"]),
     tests(of: "Dispatching", imports: ["Invocations", "TestSupport"]),
-    tests(of: "Workers", imports: ["EventLoop", "Invocations", "ScriptedWorker"]),
+    tests(
+      of: "Workers",
+      imports: ["EventLoop", "Invocations", "WorkerProtocol", "ScriptedWorker", "CrashingWorker"]),
     tests(of: "Records", imports: ["Invocations", "RecordingChild"]),
     .testTarget(
       name: "ApusCommandTests",

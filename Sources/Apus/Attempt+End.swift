@@ -105,6 +105,9 @@ extension Attempt {
     case let undecodable as UndecodableInput:
       failure.kind = .undecodable
       failure.message = undecodable.description
+    case let unanswered as UnansweredEvent:
+      failure.kind = .unanswered
+      failure.message = unanswered.description
     case is CancellationError where state.withLock({ $0.isCancelled }):
       failure.kind = .cancelled
       failure.message = "cancelled"

@@ -45,7 +45,7 @@ final class Attempt: TaskExecutor {
   let deadline: ContinuousClock.Instant
   let channel: WorkerChannel
   let state = Locked(State())
-  private let cpuNanoseconds = Atomic<UInt64>(0)
+  let cpuNanoseconds = Atomic<UInt64>(0)
 
   init(key: AttemptKey, start: Start, channel: WorkerChannel) {
     self.key = key

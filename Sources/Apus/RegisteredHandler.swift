@@ -3,20 +3,26 @@ import WorkerProtocol
 
 struct RegisteredHandler: Sendable {
   let description: Hello.Handler
+  /// Set for a batch function.
+  let batch: (any BatchBody)?
   let run: @Sendable (Delivery, Context) async throws -> Answer
 
   init<F: Function>(_ function: F) {
     let direct = F.Input.self as? any DirectInput.Type
+    let batch = function as? any BatchBody
+    self.batch = batch
     description = Hello.Handler(
-      name: function.name, kind: F.Input.self == HTTPRequest.self ? .http : .event,
-      input: "\(F.Input.self)", output: F.Output.self == Void.self ? "Void" : "\(F.Output.self)")
+      name: function.name,
+      kind: batch != nil ? .batch : F.Input.self == HTTPRequest.self ? .http : .event,
+      input: batch?.inputName ?? "\(F.Input.self)",
+      output: F.Output.self == Void.self ? "Void" : "\(F.Output.self)")
     run = { delivery, context in
       let input = try Self.input(F.Input.self, direct, of: delivery)
       return try function.answer(with: try await function.run(input, context: context))
     }
   }
 
-  private static func input<Input: Decodable>(
+  static func input<Input: Decodable>(
     _ type: Input.Type, _ direct: (any DirectInput.Type)?, of delivery: Delivery
   ) throws -> Input {
     if let input = direct?.init(delivery) as? Input { return input }

@@ -20,6 +20,8 @@ package final class Worker: Sendable {
 
   private struct State: Sendable {
     var running: [AttemptKey: Attempt] = [:]
+    /// The batch of each attempt that is in one.
+    var batches: [AttemptKey: Batch] = [:]
     var isDraining = false
   }
 
@@ -110,7 +112,8 @@ package final class Worker: Sendable {
     let key = AttemptKey(invocation: head.invocation, number: head.attempt)
     switch head.kind {
     case .start: begin(try Start(reading: payload), key)
-    case .cancel: attempt(key)?.cancel()
+    case .startBatch: begin(try StartBatch(reading: payload))
+    case .cancel: cancel(key)
     case .pause: attempt(key)?.pause()
     case .resume: attempt(key)?.resume()
     case .ping: post(.health, key) { _ in }
@@ -121,6 +124,14 @@ package final class Worker: Sendable {
   }
 
   private func attempt(_ key: AttemptKey) -> Attempt? { state.withLock { $0.running[key] } }
+
+  private func cancel(_ key: AttemptKey) {
+    guard let batch = state.withLock({ $0.batches[key] }) else {
+      attempt(key)?.cancel()
+      return
+    }
+    if batch.cancel(key) { forget(key) }
+  }
 
   private func begin(_ start: Start, _ key: AttemptKey) {
     guard let handler = handlers[start.handler] else { return refuse(start, key) }
@@ -133,9 +144,48 @@ package final class Worker: Sendable {
       return (true, false)
     }
     if isNew { attempt.begin(with: handler) { self.forget(key) } }
-    if isFull {
-      fail(key, .thrown, "WorkerFull", "this worker runs \(Self.attemptsMax) attempts already")
+    if isFull { failFull(key) }
+  }
+
+  private func begin(_ frame: StartBatch) {
+    let name = frame.items[0].start.handler
+    guard let handler = handlers[name] else {
+      for item in frame.items { refuse(item.start, item.key) }
+      return
     }
+    guard let body = handler.batch else {
+      for item in frame.items {
+        fail(
+          item.key, .missingHandler, "MissingHandler",
+          "the handler '\(name)' takes one event at a time: make it a BatchFunction, "
+            + "or remove 'batch' from the manifest")
+      }
+      return
+    }
+    let attempts = frame.items.map { Attempt(key: $0.key, start: $0.start, channel: channel) }
+    if let batch = take(attempts) { batch.begin(with: body) { self.forget($0) } }
+  }
+
+  /// Nil when there is nothing to run, as in `begin` of one attempt.
+  private func take(_ attempts: [Attempt]) -> Batch? {
+    let (batch, isFull): (Batch?, Bool) = state.withLock { state in
+      guard !state.isDraining else { return (nil, false) }
+      let fresh = attempts.filter { state.running[$0.key] == nil }
+      guard !fresh.isEmpty else { return (nil, false) }
+      guard state.running.count + fresh.count <= Self.attemptsMax else { return (nil, true) }
+      let batch = Batch(fresh)
+      for attempt in fresh {
+        state.running[attempt.key] = attempt
+        state.batches[attempt.key] = batch
+      }
+      return (batch, false)
+    }
+    if isFull { for attempt in attempts { failFull(attempt.key) } }
+    return batch
+  }
+
+  private func failFull(_ key: AttemptKey) {
+    fail(key, .thrown, "WorkerFull", "this worker runs \(Self.attemptsMax) attempts already")
   }
 
   private func refuse(_ start: Start, _ key: AttemptKey) {
@@ -164,6 +214,7 @@ package final class Worker: Sendable {
   private func forget(_ key: AttemptKey) {
     let isLast = state.withLock { state in
       state.running[key] = nil
+      if !state.batches.isEmpty { state.batches[key] = nil }
       return state.isDraining && state.running.isEmpty
     }
     if isLast { endWhenFlushed() }
@@ -180,6 +231,10 @@ package final class Worker: Sendable {
   private func endWhenFlushed() {
     channel.whenFlushed { [ended] in ended(.drained) }
   }
+}
+
+extension StartBatch.Item {
+  fileprivate var key: AttemptKey { AttemptKey(invocation: invocation, number: attempt) }
 }
 
 /// A pair of sockets that ends the reader thread's wait.

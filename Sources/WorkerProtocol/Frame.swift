@@ -43,12 +43,15 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
   /// The client of a streamed response reads slowly: send no more body until `resume`.
   case pause = 20
   case resume = 21
+  /// Several attempts of one function, to be run as one run of its handler; see `StartBatch`.
+  case startBatch = 22
 }
 
 package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
   case unknownKind(UInt8)
   case tooLarge(payloadBytes: Int)
   case truncatedPayload(FrameKind)
+  case wrongBatch(String)
   case wrongVersion(theirs: UInt32)
 
   package var description: String {
@@ -57,6 +60,7 @@ package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {
     case .tooLarge(let bytes):
       "a frame of \(bytes) bytes; the limit is \(FrameHead.payloadBytesMax)"
     case .truncatedPayload(let kind): "the payload of a \(kind) frame ends too early"
+    case .wrongBatch(let reason): "a batch \(reason)"
     case .wrongVersion(let theirs):
       "the worker speaks protocol version \(theirs), the host \(Hello.version); "
         + "build both with the same version of Apus"

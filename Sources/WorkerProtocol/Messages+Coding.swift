@@ -55,6 +55,10 @@ extension Start {
 
   package init(reading payload: UnsafeRawBufferPointer) throws(FrameFault) {
     var reader = PayloadReader(payload, of: .start)
+    try self.init(from: &reader)
+  }
+
+  init(from reader: inout PayloadReader) throws(FrameFault) {
     self.init(
       function: try reader.text(), handler: try reader.text(), attemptsMax: try reader.number(),
       failures: try reader.number(), remainingNanoseconds: try reader.number(),

@@ -13,14 +13,14 @@ package struct NameValue: Sendable, Equatable {
 
 /// The worker's first frame.
 package struct Hello: Sendable, Equatable {
-  package static let version: UInt32 = 1
+  package static let version: UInt32 = 2
 
   package var version: UInt32
   package var buildID: String
   package var handlers: [Handler]
 
   package struct Handler: Sendable, Equatable {
-    package enum Kind: UInt8, Sendable { case event, http }
+    package enum Kind: UInt8, Sendable { case event, http, batch }
 
     package var name: String
     package var kind: Kind
@@ -182,6 +182,8 @@ package struct AttemptFailure: Sendable, Equatable {
     case thrown, rejected, undecodable, missingHandler, cancelled
     /// Told to stop before a thread was free for it: the handler has not run.
     case notBegun
+    /// One event of a batch whose handler returned without an answer for it.
+    case unanswered
   }
 
   package var kind: Kind

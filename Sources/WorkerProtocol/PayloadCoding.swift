@@ -95,6 +95,12 @@ package struct PayloadReader {
     return Number(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: Number.self))
   }
 
+  /// The count of the list that comes next; nothing is consumed.
+  func peekCount() throws(FrameFault) -> Int {
+    var ahead = self
+    return Int(try ahead.number(UInt32.self))
+  }
+
   mutating func slice() throws(FrameFault) -> UnsafeRawBufferPointer {
     let count = Int(try number(UInt32.self))
     guard bytes.count - offset >= count else { throw .truncatedPayload(kind) }

@@ -16,8 +16,12 @@ extension AttemptAnswer {
     let failure = try AttemptFailure(reading: payload)
     let cpuMicroseconds = Int64(clamping: failure.cpuMicroseconds)
     let kind: Failure.Kind
+    var code: String?
     switch failure.kind {
     case .thrown: kind = .thrown
+    case .unanswered:
+      kind = .thrown
+      code = "unanswered"
     case .rejected: kind = .rejected
     case .undecodable: kind = .undecodable
     case .missingHandler: kind = .missingHandler
@@ -29,7 +33,7 @@ extension AttemptAnswer {
       return
     }
     let error = ErrorRecord(
-      code: kind.rawValue, message: cut(failure.message, to: ErrorRecord.messageBytesMax),
+      code: code ?? kind.rawValue, message: cut(failure.message, to: ErrorRecord.messageBytesMax),
       type: cut(failure.type, to: ErrorRecord.messageBytesMax))
     let retryAfter = failure.retryAfterMilliseconds.map { Duration.milliseconds(max(0, $0)) }
     self = .failed(
@@ -90,9 +94,19 @@ extension WorkerRoster {
     self.init(
       handlers: hello.handlers.map {
         Handler(
-          name: $0.name, kind: $0.kind == .http ? .http : .event, input: $0.input,
-          output: $0.output)
+          name: $0.name, kind: Kind($0.kind), input: $0.input, output: $0.output)
       }, buildID: hello.buildID)
+  }
+}
+
+extension WorkerRoster.Kind {
+  fileprivate init(_ kind: Hello.Handler.Kind) {
+    self =
+      switch kind {
+      case .event: .event
+      case .http: .http
+      case .batch: .batch
+      }
   }
 }
 

@@ -50,16 +50,31 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
       ? group.isolate(assignment) : group.start(assignment)
   }
 
+  package func start(batch: [Assignment]) -> Int32 {
+    precondition(
+      1...BatchLimits.sizeMax ~= batch.count, "a batch has 1 to \(BatchLimits.sizeMax) attempts")
+    let name = batch[0].function.name
+    precondition(batch.allSatisfy { $0.function.name == name }, "a batch is of one function")
+    precondition(
+      batch.count == 1
+        || batch.reduce(0) { $0 + $1.acceptance.event.data.count } <= BatchLimits.bytesMax,
+      "a batch has at most \(BatchLimits.bytesMax) bytes of data")
+    guard let group = current?.groupOf[name] else {
+      preconditionFailure("start() of a function without a worker; ask hasRoom(for:) before")
+    }
+    return group.start(batch: batch)
+  }
+
   package func cancel(_ attempt: AttemptName) {
     if let worker = worker(of: attempt) {
-      worker.send(.cancel, attempt)
+      worker.cancel(attempt)
     } else {
       _ = current?.groups.contains { $0.withdraw(attempt) }
     }
   }
 
   package func kill(_ attempt: AttemptName) {
-    worker(of: attempt)?.kill(.overdue([attempt]))
+    worker(of: attempt)?.killOverdue(attempt)
   }
 
   package func pauseStream(_ attempt: AttemptName) {
@@ -183,16 +198,34 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
 
   private func reportLoss(of worker: WorkerProcess, how: String) {
     let verdict = Verdict(
-      inFlight: worker.inFlight.keys, crashed: worker.crashed, ending: worker.ending)
+      inFlight: worker.inFlight.keys, batches: worker.batchesInFlight, crashed: worker.crashed,
+      ending: worker.ending)
     guard !worker.inFlight.isEmpty else { return }
+    if let lines = worker.crashLines?.lines {
+      logCrash(of: verdict.culprits, batches: worker.batches, lines)
+    }
     worker.inFlight = [:]
+    worker.batches = [:]
     for name in verdict.suspects { suspects.remember(name.id) }
-    for name in verdict.culprits { logCrash(of: name, worker.crashLines?.lines ?? []) }
     news(
       .lost(
         LostWorker(
           pid: worker.pid, how: how, culprits: verdict.culprits, others: verdict.others,
           wasKilledByHost: verdict.wasKilledByHost)))
+  }
+
+  /// The lines of a batch are in the log of its first attempt; the others' logs say where.
+  private func logCrash(
+    of culprits: [AttemptName], batches: [AttemptName: BatchInFlight], _ lines: [String]
+  ) {
+    for name in culprits {
+      guard let first = batches[name]?.first, first != name else {
+        logCrash(of: name, lines)
+        continue
+      }
+      logCrash(
+        of: name, ["the worker crashed in this batch; the log of \(first.id) has its last words"])
+    }
   }
 
   private func logCrash(of name: AttemptName, _ lines: [String]) {

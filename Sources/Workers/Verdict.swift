@@ -22,28 +22,43 @@ enum HostEnding: Equatable {
 struct Verdict: Equatable {
   var culprits: [AttemptName] = []
   var others: [AttemptName] = []
-  /// Of the others, those to be run alone.
+  /// To be run alone, when they run again: others of whom one may be the culprit, and the culprits
+  /// of a batch, who ran in one run of the handler.
   var suspects: [AttemptName] = []
   var wasKilledByHost = false
 
-  /// `crashed` are the attempts that the worker's signal handler named.
-  init(inFlight: some Sequence<AttemptName>, crashed: Set<AttemptName>, ending: HostEnding?) {
+  /// `crashed` are the attempts that the worker's signal handler named; whatever holds for one of a
+  /// batch holds for all of it.
+  init(
+    inFlight: some Sequence<AttemptName>, batches: [Set<AttemptName>] = [],
+    crashed: Set<AttemptName>, ending: HostEnding?
+  ) {
     let inFlight = inFlight.sorted { ($0.id, $0.attempt) < ($1.id, $1.attempt) }
+    func withMates(_ names: Set<AttemptName>) -> Set<AttemptName> {
+      batches.reduce(names) { $1.isDisjoint(with: names) ? $0 : $0.union($1) }
+    }
     func blame(_ isCulprit: (AttemptName) -> Bool) {
       culprits = inFlight.filter(isCulprit)
       others = inFlight.filter { !isCulprit($0) }
     }
+    /// Those of a batch with mates must show which of them it was.
+    func suspectBatches() {
+      suspects += culprits.filter { name in batches.contains { $0.count > 1 && $0.contains(name) } }
+    }
     switch ending {
     case _ where inFlight.contains(where: crashed.contains):
-      blame(crashed.contains)
+      blame(withMates(crashed).contains)
+      suspectBatches()
     case .overdue(let names):
       wasKilledByHost = true
-      blame(names.contains)
+      blame(withMates(names).contains)
     case .silent, .drainTimeout, .saidNoHello, .dismissed:
       others = inFlight
     case .broken, nil:
-      blame { _ in inFlight.count == 1 }
+      let isOneRun = inFlight.count == 1 || batches.contains { $0.count == inFlight.count }
+      blame { _ in isOneRun }
       suspects = others
+      suspectBatches()
     }
   }
 }

@@ -85,6 +85,39 @@ final class WorkerGroup {
     return free.pid
   }
 
+  /// Returns 0 where no process is there yet for the first that runs alone.
+  func start(batch: [Assignment]) -> Int32 {
+    let together = batch.filter { !pool.suspects.contains($0.name.id) }
+    let alone = batch.filter { pool.suspects.contains($0.name.id) }
+    var pid: Int32 = 0
+    if !together.isEmpty {
+      guard let free = leastLoaded else {
+        preconditionFailure("start(batch:) without asking hasRoom(for:) before")
+      }
+      send(batch: together[...], to: free)
+      pid = free.pid
+    }
+    for assignment in alone {
+      let other = isolate(assignment)
+      if pid == 0 { pid = other }
+    }
+    return pid
+  }
+
+  /// Attributes may make a batch larger than a frame; then it goes in two halves.
+  private func send(batch: ArraySlice<Assignment>, to worker: WorkerProcess) {
+    guard batch.count > 1 else {
+      for one in batch {
+        send(one, to: worker, remainingNanoseconds: one.remainingNanoseconds)
+      }
+      return
+    }
+    guard !worker.start(batch: Array(batch)) else { return }
+    let half = batch.startIndex + batch.count / 2
+    send(batch: batch[..<half], to: worker)
+    send(batch: batch[half...], to: worker)
+  }
+
   private var leastLoaded: WorkerProcess? {
     var best: WorkerProcess?
     for worker in members where worker.hasRoom {

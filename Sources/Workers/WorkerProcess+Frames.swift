@@ -33,7 +33,7 @@ extension WorkerProcess {
     case .crashed: beginCrash(of: name)
     case .responseHead: try takeResponseHead(name, payload)
     case .responseBody: try takeResponseBody(name, payload)
-    case .start, .cancel, .drain, .ping, .pause, .resume:
+    case .start, .startBatch, .cancel, .drain, .ping, .pause, .resume:
       throw SpeechFault.onlyForWorkers(head.kind)
     }
   }

@@ -17,8 +17,11 @@ final class WorkerProcess {
   }
 
   struct Lately {
-    var count = 0
-    /// The latest of them, with what it has printed so far.
+    /// Runs of a handler; the attempts of a batch are one.
+    var runs = 0
+    /// Of the latest of them, if it is one of a batch.
+    var batch: BatchInFlight?
+    /// The latest of them, or the first of its batch, with what it has printed so far.
     var name: AttemptName?
     var flight = Flight()
   }
@@ -35,8 +38,10 @@ final class WorkerProcess {
   private(set) var wasReady = false
   /// Told to go: its end is no surprise.
   private(set) var isDismissed = false
-  /// Never more than `attemptsInFlightMax`.
+  /// At `attemptsInFlightMax` nothing more is started; a batch may pass it by its own size.
   var inFlight: [AttemptName: Flight] = [:]
+  /// Of those in flight that are in a batch; one object for a batch.
+  var batches: [AttemptName: BatchInFlight] = [:]
   /// Answered since the last frame to this worker.
   ///
   /// Its streams are read in any order, so that what they printed may come after their answers.
@@ -109,6 +114,18 @@ final class WorkerProcess {
     return true
   }
 
+  /// False, and nothing sent, when the frame would be larger than the protocol allows.
+  func start(batch: [Assignment]) -> Bool {
+    let frame = StartBatch(batch)
+    guard send(.startBatch, nil, { frame.write(to: &$0) }) else { return false }
+    let together = BatchInFlight(batch.map(\.name))
+    for assignment in batch {
+      inFlight[assignment.name] = Flight()
+      batches[assignment.name] = together
+    }
+    return true
+  }
+
   @discardableResult
   func send(
     _ kind: FrameKind, _ name: AttemptName? = nil, _ payload: (inout FrameWriter) -> Void = { _ in }
@@ -174,7 +191,7 @@ final class WorkerProcess {
   func beginCrash(of name: AttemptName) {
     if inFlight[name] != nil { crashed.insert(name) }
     // With one in flight, what came before is in its log already.
-    let before = inFlight.count == 1 ? [] : lastLines.sinceFatalError()
+    let before = inFlight.count == 1 || onlyBatch != nil ? [] : lastLines.sinceFatalError()
     if crashLines == nil { crashLines = CrashLines(before) }
     leave(within: pool.settings.crashTimeout)
   }
@@ -295,8 +312,11 @@ extension WorkerProcess {
   /// An answered attempt leaves the table.
   func finishFlight(at place: Dictionary<AttemptName, Flight>.Index) {
     let (name, flight) = inFlight.remove(at: place)
+    let batch = batches.isEmpty ? nil : leaveBatch(name)
     answered += 1
-    lately.count += 1
+    if batch != nil && batch === lately.batch { return }
+    lately.runs += 1
+    lately.batch = batch
     lately.name = name
     lately.flight = flight
   }
@@ -313,7 +333,8 @@ extension WorkerProcess {
   }
 
   private var onlyPrinter: AttemptName? {
-    inFlight.count + lately.count == 1 ? inFlight.first?.key ?? lately.name : nil
+    guard batches.isEmpty else { return onlyPrinterOfBatch }
+    return inFlight.count + lately.runs == 1 ? inFlight.first?.key ?? lately.name : nil
   }
 
   /// Counts a line of an attempt; the count includes this one.

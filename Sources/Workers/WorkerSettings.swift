@@ -73,7 +73,7 @@ package struct WorkerRelease: Sendable {
 ///
 /// Empty for a release without functions.
 package struct WorkerRoster: Sendable, Equatable {
-  package enum Kind: String, Sendable { case event, http }
+  package enum Kind: String, Sendable { case event, http, batch }
 
   package struct Handler: Sendable, Equatable {
     package var name: String

@@ -185,20 +185,49 @@ final class HostEnd: Sendable {
         extensions: extensions))
   }
 
+  /// Invocations are numbered from 1 on, in the order of their data.
+  func startBatch(_ handler: String, from first: Int64 = 1, _ data: [String]) {
+    let batch = StartBatch(
+      items: data.enumerated().map { place, json in
+        StartBatch.Item(
+          invocation: first + Int64(place), attempt: 1, start: makeStart(handler, json))
+      })
+    var writer = FrameWriter()
+    writer.append(.startBatch) { batch.write(to: &$0) }
+    write(writer.take())
+  }
+
+  /// The next so many endings, by invocation.
+  func endings(_ count: Int) async throws -> [Int64: Ending] {
+    var endings: [Int64: Ending] = [:]
+    while endings.count < count {
+      let ending = try await ending()
+      endings[ending.invocation] = ending
+    }
+    return endings
+  }
+
   func startFrame(
     _ handler: String, _ invocation: Int64, attempt: UInt16 = 1, _ json: String = "null",
     call: Start.Call? = nil, failures: UInt16 = 0, extensions: [NameValue] = []
   ) -> [UInt8] {
-    let start = Start(
+    let start = makeStart(handler, json, call: call, failures: failures, extensions: extensions)
+    var writer = FrameWriter()
+    writer.append(.start, attempt: attempt, invocation: invocation) { start.write(to: &$0) }
+    return writer.take()
+  }
+
+  private func makeStart(
+    _ handler: String, _ json: String, call: Start.Call? = nil, failures: UInt16 = 0,
+    extensions: [NameValue] = []
+  ) -> Start {
+    Start(
       function: "a-function", handler: handler, attemptsMax: 3, failures: failures,
       remainingNanoseconds: 30_000_000_000, idempotencyKey: "key-1", cause: 33,
       event: .init(
         id: "e-1", source: "/queues/q", type: "apus.message", subject: "s",
         time: "2027-01-01T00:00:00.250Z", dataContentType: "application/json", dataSchema: nil,
         extensions: extensions, data: Array(json.utf8)), call: call)
-    var writer = FrameWriter()
-    writer.append(.start, attempt: attempt, invocation: invocation) { start.write(to: &$0) }
-    return writer.take()
   }
 
   /// Blocks while the worker reads slowly; it never does for long.

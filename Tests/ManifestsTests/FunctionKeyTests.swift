@@ -194,6 +194,7 @@ struct FunctionKeyTests {
   @Test func `dead letters and crashes have their rules`() throws {
     #expect(try declaration(with: "deadLetter: payments-dead").deadLetter == "payments-dead")
     #expect(try declaration(with: "onCrash: dead-letter").onCrash == .deadLetter)
+    #expect(try declaration(with: "worker: dedicated").worker == .dedicated)
     #expect(
       faults("deadLetter: A") == [
         "3:13: 'deadLetter' must be 1…64 of a–z, 0–9 and single hyphens between; got 'A'"

@@ -147,13 +147,17 @@ func withPool(
   await under.stop(giveBackAfter: .zero)
 }
 
+let scriptedWorkerPath = path(beside: "ScriptedWorker")
+/// A worker of Apus.
+let crashingWorkerPath = path(beside: "CrashingWorker")
+
 /// The executable beside the one that runs the tests.
-let scriptedWorkerPath: String = {
+private func path(beside name: String) -> String {
   var path = [CChar](repeating: 0, count: 4096)
   let count = readlink("/proc/self/exe", &path, path.count)
   let own = String(decoding: path[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  return own[...(own.lastIndex(of: "/") ?? own.startIndex)] + "ScriptedWorker"
-}()
+  return own[...(own.lastIndex(of: "/") ?? own.startIndex)] + name
+}
 
 func scripted(
   _ name: String = "scripted", handler: String = "echo", environment: [String: String] = [:],

@@ -31,6 +31,26 @@ struct VerdictTests {
     #expect(one.culprits == [name(1)] && one.suspects.isEmpty)
   }
 
+  @Test func `what holds for one of a batch holds for all of it`() {
+    let batches: [Set<AttemptName>] = [[name(2), name(3)], [name(4)]]
+    let inFlight = three + [name(4)]
+    let named = Verdict(inFlight: inFlight, batches: batches, crashed: [name(3)], ending: nil)
+    #expect(named.culprits == [name(2), name(3)] && named.others == [name(1), name(4)])
+    #expect(named.suspects == named.culprits)
+    let late = Verdict(
+      inFlight: inFlight, batches: batches, crashed: [], ending: .overdue([name(2)]))
+    #expect(late.culprits == [name(2), name(3)] && late.suspects.isEmpty)
+    let unnamed = Verdict(inFlight: inFlight, batches: batches, crashed: [], ending: nil)
+    #expect(unnamed.culprits.isEmpty && unnamed.suspects == inFlight)
+  }
+
+  @Test func `a batch alone is to blame, named or not`() {
+    let batch = Verdict(inFlight: three, batches: [Set(three)], crashed: [], ending: nil)
+    #expect(batch.culprits == three && batch.others.isEmpty && batch.suspects == three)
+    let one = Verdict(inFlight: [name(1)], batches: [[name(1)]], crashed: [], ending: nil)
+    #expect(one.culprits == [name(1)] && one.suspects.isEmpty)
+  }
+
   @Test func `whom the host ends for its own reasons is given back`() {
     for ending in [HostEnding.silent, .drainTimeout, .dismissed, .saidNoHello] {
       let verdict = Verdict(inFlight: three, crashed: [], ending: ending)

@@ -30,10 +30,35 @@ import Glibc
       while !Task.isCancelled {}
     }
     Handler("Echo") { (text: String, _) in text }
+    BatchHandler("Sort") { (events: [Event<String>], context) in
+      for event in events { try await sort(event, context) }
+    }
     Handler("Block") { (_: NoInput, context) in
       context.logger.info("blocking")
       DispatchSemaphore(value: 0).wait()
     }
+  }
+}
+
+/// Does what the event's data says.
+private func sort(_ event: Event<String>, _ context: BatchContext) async throws {
+  switch event.data {
+  case "done": context.done(event)
+  case "emit":
+    context.emit(queue: "sorted", event.data, for: event)
+    context.done(event)
+  case "retry": context.retry(event, after: .seconds(30), "busy")
+  case "reject": context.reject(event, "not ours")
+  case "throw": throw Retry(after: .seconds(7), "all of it")
+  case "trap": try await settleThen { fatalError("in a batch") }
+  case "exit": exit(3)
+  case "wait":
+    context.logger.info("waiting")
+    try await Task.sleep(for: .seconds(600))
+  case "deaf":
+    context.logger(for: event).info("deaf")
+    while true { await Task.yield() }
+  default: break
   }
 }
 

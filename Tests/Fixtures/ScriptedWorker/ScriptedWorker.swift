@@ -78,6 +78,10 @@ struct ScriptedWorker {
       let start = payload.withUnsafeBytes { try? Start(reading: $0) }  // nil ends the test's worker
       guard let start else { exit(98) }
       run(start, head)
+    case .startBatch:
+      let batch = payload.withUnsafeBytes { try? StartBatch(reading: $0) }  // as above
+      guard let batch else { exit(97) }
+      run(batch)
     case .cancel: cancel(head)
     case .drain: isDraining = script != .ignoresDrain
     case .ping: outgoing.append(.health)
@@ -120,6 +124,18 @@ struct ScriptedWorker {
     case "descriptors": answer(head, .json(Array(openDescriptors().utf8)))
     case "stream", "stream-without-head": stream(start, head)
     default: misbehave(start, head)
+    }
+  }
+
+  /// One by one, but for handlers that tell how the batch came.
+  private mutating func run(_ batch: StartBatch) {
+    for item in batch.items {
+      let head = FrameHead(kind: .start, attempt: item.attempt, invocation: item.invocation)
+      if item.start.handler == "count" {
+        answer(head, .json(Array("\(batch.items.count)".utf8)))
+      } else {
+        run(item.start, head)
+      }
     }
   }
 
