@@ -40,6 +40,7 @@ extension Dispatcher {
       desk.attempts += 1
       desk.began(work, at: clocks.monotonic)
     }
+    guard !attempts.isEmpty else { return }
     desk.running += 1
     for attempt in attempts { desk.noteDeadline(attempt) }
     let worker = workers.start(

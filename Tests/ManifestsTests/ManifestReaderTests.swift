@@ -105,7 +105,7 @@ struct ManifestReaderTests {
         - http: HEAD /payments
       concurency: 8
       retry: { attempts: 0, jitter: ful, first: 10m }
-      rate: 100/s
+      rate: 0/s
       environment:
         MODE: [a, b]
       environment: { 1X: y }
@@ -126,7 +126,7 @@ struct ManifestReaderTests {
         "a.yaml:10:20: 'attempts' must be 1…100; got 0",
         "a.yaml:10:31: 'jitter' must be none, equal or full; got 'ful' (did you mean 'full'?)",
         "a.yaml:10:43: 'first' must be at most 'max' (5m); got 10m",
-        "a.yaml:11:1: 'rate' is not supported yet",
+        "a.yaml:11:7: 'rate' must be 1…1000000 a period; got 0/s",
         "a.yaml:13:9: 'MODE': expected text (for none at all, write \"\"), got a list",
         "a.yaml:14:1: duplicate key 'environment' (first in line 12)",
         "a.yaml:15:15: 'payloadLimit': expected a size such as 64KiB (a whole number and B, KiB, "
