@@ -83,6 +83,7 @@ let package = Package(
     room(
       "Manifests", imports: ["Invocations", "Schedules"], libraries: [library("Yams", from: "Yams")]
     ),
+    room("Releases", imports: ["Invocations", "Manifests"]),
     room("EventSources", imports: ["Invocations", "Schedules"]),
     room("Routing", imports: ["Invocations"]),
     room(
@@ -104,12 +105,13 @@ let package = Package(
       "Hosting",
       imports: [
         "Invocations", "EventLoop", "HTTP", "EventSources", "Routing", "Dispatching", "Workers",
-        "Records", "Doors",
+        "Records", "Doors", "Manifests", "Releases", "Schedules",
       ]),
     .executableTarget(
       name: "ApusCommand",
       dependencies: [
-        "Hosting", "Doors", "Manifests", "Schedules", "Invocations", "HTTP", "EventLoop", "Workers",
+        "Hosting", "Doors", "Manifests", "Releases", "Schedules", "Invocations", "HTTP",
+        "EventLoop", "Workers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
@@ -122,6 +124,7 @@ let package = Package(
     tests(of: "HTTP", imports: ["EventLoop"]),
     tests(of: "Schedules"),
     tests(of: "Manifests", imports: ["Invocations"]),
+    tests(of: "Releases", imports: ["Invocations", "Manifests"]),
     tests(of: "EventSources", imports: ["Invocations", "Schedules"]),
     tests(of: "Routing", imports: ["Invocations"]),
     tests(of: "Dispatching", imports: ["Invocations", "TestSupport"]),

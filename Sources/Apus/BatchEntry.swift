@@ -5,6 +5,9 @@
 protocol BatchBody: Sendable {
   var inputName: String { get }
 
+  /// Decodes one event and does nothing else.
+  func decode(_ delivery: Delivery) throws
+
   /// Decodes, then runs the handler unless nothing is left.
   ///
   /// What cannot be decoded is dropped from the batch and handed to `undecodable` before.
@@ -37,6 +40,11 @@ struct BatchEntry<Base: BatchFunction>: Function {
 
 extension BatchEntry: BatchBody {
   var inputName: String { "\(Base.Input.self)" }
+
+  func decode(_ delivery: Delivery) throws {
+    let direct = Base.Input.self as? any DirectInput.Type
+    _ = try RegisteredHandler.input(Base.Input.self, direct, of: delivery)
+  }
 
   func run(
     _ batch: Batch, undecodable: (Attempt, any Error) async -> Void

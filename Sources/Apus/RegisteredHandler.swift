@@ -6,6 +6,8 @@ struct RegisteredHandler: Sendable {
   /// Set for a batch function.
   let batch: (any BatchBody)?
   let run: @Sendable (Delivery, Context) async throws -> Answer
+  /// Decodes and does nothing else; throws what an attempt would be undecodable for.
+  let decode: @Sendable (Delivery) throws -> Void
 
   init<F: Function>(_ function: F) {
     let direct = F.Input.self as? any DirectInput.Type
@@ -16,6 +18,10 @@ struct RegisteredHandler: Sendable {
       kind: batch != nil ? .batch : F.Input.self == HTTPRequest.self ? .http : .event,
       input: batch?.inputName ?? "\(F.Input.self)",
       output: F.Output.self == Void.self ? "Void" : "\(F.Output.self)")
+    decode = { delivery in
+      if let batch { return try batch.decode(delivery) }
+      _ = try Self.input(F.Input.self, direct, of: delivery)
+    }
     run = { delivery, context in
       let input = try Self.input(F.Input.self, direct, of: delivery)
       return try function.answer(with: try await function.run(input, context: context))

@@ -117,8 +117,10 @@ package final class Worker: Sendable {
     case .pause: attempt(key)?.pause()
     case .resume: attempt(key)?.resume()
     case .ping: post(.health, key) { _ in }
+    case .probe: probe(try Start(reading: payload), key)
     case .drain: drain()
-    case .hello, .result, .failure, .log, .health, .crashed, .responseHead, .responseBody:
+    case .hello, .result, .failure, .log, .health, .crashed, .responseHead, .responseBody,
+      .probed:
       throw FrameFault.unknownKind(head.kind.rawValue)
     }
   }
@@ -186,6 +188,28 @@ package final class Worker: Sendable {
 
   private func failFull(_ key: AttemptKey) {
     fail(key, .thrown, "WorkerFull", "this worker runs \(Self.attemptsMax) attempts already")
+  }
+
+  /// A decoder is code of the user's: it may take its time, and the reader thread has none.
+  private func probe(_ start: Start, _ key: AttemptKey) {
+    guard let handler = handlers[start.handler] else {
+      return answer(key, Probed(fault: "the worker has no handler '\(start.handler)'"))
+    }
+    let delivery = Delivery(
+      event: EventAttributes(start.event), data: start.event.data,
+      call: start.call.map(HTTPCallFields.init))
+    startThread {
+      do {
+        try handler.decode(delivery)
+        self.answer(key, Probed(fault: nil))
+      } catch {
+        self.answer(key, Probed(fault: "\(error)"))
+      }
+    }
+  }
+
+  private func answer(_ key: AttemptKey, _ probed: Probed) {
+    post(.probed, key) { probed.write(to: &$0) }
   }
 
   private func refuse(_ start: Start, _ key: AttemptKey) {

@@ -22,6 +22,9 @@ struct ApusCommand: ParsableCommand {
       CommandGroup(
         name: "Host", subcommands: [DevCommand.self, ServeCommand.self]),
       CommandGroup(
+        name: "Releases",
+        subcommands: [DeployCommand.self, ReleasesCommand.self, RollbackCommand.self]),
+      CommandGroup(
         name: "Manifests", subcommands: [CheckCommand.self, SchemaCommand.self, CronCommand.self]),
       CommandGroup(
         name: "Events", subcommands: [SendCommand.self, InvokeCommand.self]),

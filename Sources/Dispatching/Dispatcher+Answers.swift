@@ -190,7 +190,7 @@ extension Dispatcher {
     AttemptRecord(
       invocation: attempt.work.id, number: attempt.name.attempt, boot: boot,
       worker: attempt.worker, startedAt: attempt.startedAt, endedAt: clocks.wall, outcome: outcome,
-      error: error, cpuMicroseconds: cpu)
+      error: error, cpuMicroseconds: cpu, release: attempt.release)
   }
 
   private func outcome(of kind: Failure.Kind) -> AttemptRecord.Outcome {

@@ -33,7 +33,8 @@ extension Dispatcher {
       guard case .run(let number) = apply(.claimed, to: work, desk.declaration) else { continue }
       let attempt = RunningAttempt(
         work: work, name: AttemptName(id: work.id, attempt: number),
-        declaration: desk.declaration, startedAt: clocks.wall, deadline: deadline)
+        declaration: desk.declaration, startedAt: clocks.wall, deadline: deadline,
+        release: release)
       attempt.batch = run
       attempts.append(attempt)
       running[attempt.name] = attempt

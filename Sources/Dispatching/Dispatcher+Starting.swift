@@ -89,7 +89,8 @@ extension Dispatcher {
     let remaining = desk.declaration.timeout.nanoseconds
     let attempt = RunningAttempt(
       work: work, name: name, declaration: desk.declaration, startedAt: clocks.wall,
-      deadline: clocks.monotonic.addingReportingOverflow(remaining).partialValue)
+      deadline: clocks.monotonic.addingReportingOverflow(remaining).partialValue,
+      release: release)
     running[name] = attempt
     desk.running += 1
     desk.attempts += 1
@@ -107,7 +108,7 @@ extension Dispatcher {
       .start(
         AttemptStart(
           id: work.id, attempt: number, boot: boot, worker: attempt.worker,
-          at: attempt.startedAt))
+          at: attempt.startedAt, release: attempt.release))
     ])
     observer.saw(
       .started(

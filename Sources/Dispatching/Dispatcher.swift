@@ -50,6 +50,8 @@ package final class Dispatcher {
   var redriven = RecentIDs()
   /// Held work that an operator let go on or ended.
   var unheld = RecentIDs()
+  /// Runs what starts from now on.
+  package var release: Int?
   /// True once the record is about to close: nothing may be appended any more.
   package var isClosed = false
   package internal(set) var isDraining = false

@@ -81,6 +81,7 @@ final class RunningAttempt {
   let startedAt: WallTime
   /// Monotonic nanoseconds.
   let deadline: UInt64
+  let release: Int?
   var worker: Int32 = 0
   /// The run of the handler that it shares with others.
   var batch: BatchRun?
@@ -90,12 +91,13 @@ final class RunningAttempt {
 
   init(
     work: Work, name: AttemptName, declaration: FunctionDeclaration, startedAt: WallTime,
-    deadline: UInt64
+    deadline: UInt64, release: Int?
   ) {
     self.work = work
     self.name = name
     self.declaration = declaration
     self.startedAt = startedAt
     self.deadline = deadline
+    self.release = release
   }
 }

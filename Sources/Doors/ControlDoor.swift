@@ -14,6 +14,8 @@ package final class ControlDoor: HTTPResponder {
   package static let eventBytesMax = 16 << 20
   /// Of every call that carries no event.
   package static let wishBytesMax = 1 << 20
+  /// Of a deployment: its manifests as JSON, with room for what has to be escaped.
+  package static let deploymentBytesMax = 16 << 20
 
   unowned let house: any House
   private let guards: DoorGuard
@@ -47,6 +49,8 @@ package final class ControlDoor: HTTPResponder {
     switch path.last {
     case "messages": Self.batchBytesMax
     case "invoke": Self.eventBytesMax
+    case "releases": Self.deploymentBytesMax
+    case _ where path.dropFirst().first == "executables": ExecutablePart.bytesMax
     default: Self.wishBytesMax
     }
   }
@@ -81,6 +85,8 @@ package final class ControlDoor: HTTPResponder {
     case ("v1", "invocations", _): try invocations(exchange, Array(path.dropFirst(2)))
     case ("v1", "dead-letters", _): try deadLetters(exchange, Array(path.dropFirst(2)))
     case ("v1", "stream", _): try stream(exchange)
+    case ("v1", "releases", _): try releases(exchange, Array(path.dropFirst(2)))
+    case ("v1", "executables", _): try executables(exchange, Array(path.dropFirst(2)))
     default: exchange.respond(.problem(.notFound(exchange.request.path)))
     }
   }
@@ -134,14 +140,16 @@ enum Call {
     switch (path[0], path.count, path.last) {
     case ("queues", 1, _), ("queues", 2, _), ("functions", 1, _), ("functions", 2, _),
       ("timers", 1, _), ("timers", 2, _), ("invocations", 1, _), ("invocations", 2, _),
-      ("dead-letters", 1, _), ("stream", 1, _):
+      ("dead-letters", 1, _), ("stream", 1, _), ("releases", 2, _):
       ["GET"]
     case ("events", 1, _), ("dead-letters", 2, "redrive"), ("dead-letters", 2, "purge"),
       ("queues", 3, "pause"), ("queues", 3, "resume"), ("queues", 3, "purge"),
       ("functions", 3, "pause"), ("functions", 3, "resume"), ("functions", 3, "invoke"),
       ("timers", 3, "fire"), ("invocations", 3, "retry"), ("invocations", 3, "cancel"):
       ["POST"]
-    case ("queues", 3, "messages"): ["GET", "POST"]
+    case ("queues", 3, "messages"), ("releases", 1, _): ["GET", "POST"]
+    case ("releases", 3, "activate"): ["POST"]
+    case ("executables", 2, _): ["GET", "PUT"]
     case ("dead-letters", 2, _): ["GET"]
     default: nil
     }

@@ -51,6 +51,22 @@ package protocol House: AnyObject {
   func redrive(
     _ letter: Acceptance, answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void)
   func purge(_ letters: [InvocationID], then: @escaping @LoopActor () -> Void)
+
+  // Releases.
+  func deploy(
+    _ deployment: Deployment,
+    then: @escaping @LoopActor (Result<DeploymentReport, DeploymentRefusal>) -> Void)
+  func releases(
+    before number: Int?, limit: Int,
+    then: @escaping @LoopActor (Result<[ReleaseLine], InspectionFault>) -> Void)
+  func release(
+    _ number: Int, then: @escaping @LoopActor (Result<ReleaseLine?, InspectionFault>) -> Void)
+  /// Takes a part of an executable, or only tells how much of it is there.
+  ///
+  /// Nil where the files themselves are live, and nothing is kept.
+  func shelve(
+    _ part: ExecutablePart?, of hash: String,
+    then: @escaping @LoopActor (Result<ShelvedExecutable, ShelfFault>?) -> Void)
 }
 
 package enum Selection: Sendable {

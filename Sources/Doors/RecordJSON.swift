@@ -28,6 +28,7 @@ extension JSONWriter {
         record.acceptance.event, acceptedAt: record.acceptance.createdAt, to: &json)
       json.field("queue", record.acceptance.queue)
       json.field("trigger", record.acceptance.trigger)
+      json.field("release", record.release)
       json.times(of: record)
       json.field("attempt", record.attempts)
       json.field("attemptsMax", record.acceptance.attemptsMax)
@@ -134,6 +135,7 @@ extension JSONWriter {
       json.field("cpuMs", Double(attempt.cpuMicroseconds) / 1000)
       json.field("worker", attempt.worker)
       json.field("boot", attempt.boot)
+      json.field("release", attempt.release)
       json.error(attempt.error)
     }
   }

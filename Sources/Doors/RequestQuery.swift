@@ -114,7 +114,7 @@ extension RequestQuery {
       "bad-parameter", "'\(name)' is one of \(words.joined(separator: ", ")); got '\(word)'")
   }
 
-  private func limit() throws(RequestFault) -> Int {
+  func limit() throws(RequestFault) -> Int {
     guard let text = self["limit"] else { return InvocationFilter.limitDefault }
     guard let limit = Int(text), (1...InvocationFilter.limitMax).contains(limit) else {
       throw RequestFault(

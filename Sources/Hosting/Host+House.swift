@@ -34,7 +34,9 @@ extension Host: House {
   package var functions: [FunctionStatus] {
     let declared = Dictionary(
       dispatcher.declarations.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    return dispatcher.counts.map { counts in
+    // One that is gone is told of as long as it has work.
+    let told = dispatcher.counts.filter { $0.isDeclared || $0.unfinished > 0 }
+    return told.map { counts in
       let seen = bulletin.statistics.functions[counts.name]
       return FunctionStatus(
         declaration: declared[counts.name]

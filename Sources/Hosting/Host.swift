@@ -32,7 +32,9 @@ package final class Host {
   let timerDesk: TimerDesk
   package private(set) var router: Router
   package private(set) var roster = WorkerRoster()
-  private var releaseNumber = 0
+  private var launchNumber = 0
+  /// Nil where the files themselves are live.
+  var releases: ReleaseDesk?
 
   private(set) var functionServer: HTTPServer?
   private(set) var controlServers: [HTTPServer] = []
@@ -78,6 +80,7 @@ package final class Host {
 
   func heard(_ news: RecordNews) {
     dispatcher.hear(news)
+    releases?.hear(news)
     setAlarm()
   }
 
@@ -115,32 +118,47 @@ package final class Host {
     missing: @escaping @LoopActor ([String]) -> [String],
     then: @escaping @LoopActor (Result<WorkerRoster, HostFault>) -> Void
   ) {
-    releaseNumber += 1
+    launch(
+      declarations, executable: executable, arguments: arguments, as: releases?.live.number,
+      review: { workers, verdict in verdict(missing(workers.roster.handlers.map(\.name))) },
+      switching: { [weak self] in self?.releases?.recordStart() }
+    ) { outcome in then(outcome.mapError(HostFault.init)) }
+  }
+
+  func launch(
+    _ declarations: [FunctionDeclaration], executable: String, arguments: [String],
+    as number: Int?, review: @escaping LaunchReview,
+    switching: @escaping @LoopActor () -> Void,
+    then: @escaping @LoopActor (Result<WorkerRoster, LaunchFault>) -> Void
+  ) {
+    launchNumber += 1
     let release = WorkerRelease(
-      executable: executable, arguments: arguments, functions: declarations, number: releaseNumber)
-    let objections: @LoopActor (WorkerRoster) -> [String] = { missing($0.handlers.map(\.name)) }
-    pool.launch(release, objections: objections) { [weak self] outcome in
+      executable: executable, arguments: arguments, functions: declarations, number: launchNumber)
+    pool.launch(release, review: review) { [weak self] outcome in
       guard let self else { return }
       switch outcome {
-      case .failure(.objectedTo(let mistakes)): then(.failure(.missingHandlers(mistakes)))
-      case .failure(let fault): then(.failure(.workers("\(fault)")))
+      case .failure(let fault): then(.failure(.workers(fault)))
       case .success(let roster):
         do throws(HostFault) {
-          try adopt(declarations, roster)
+          try adopt(declarations, roster, as: number, switching)
           then(.success(roster))
-        } catch { then(.failure(error)) }
+        } catch { then(.failure(.notAdopted(error))) }
       }
     }
   }
 
   private func adopt(
-    _ declarations: [FunctionDeclaration], _ roster: WorkerRoster
+    _ declarations: [FunctionDeclaration], _ roster: WorkerRoster, as number: Int?,
+    _ switching: @LoopActor () -> Void
   ) throws(HostFault) {
     do { router = try Router(declarations) } catch { throw .routes("\(error)") }
     do { try timerDesk.redeclare(declarations) } catch {
       throw .timers("timer \(error.timer): \(error.reason)")
     }
     self.roster = roster
+    // Written before anything that runs under it.
+    switching()
+    dispatcher.release = number
     dispatcher.redeclare(declarations)
     setAlarm()
   }

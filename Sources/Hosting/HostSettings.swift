@@ -3,6 +3,7 @@
 
 package import Invocations
 package import Records
+import Workers
 
 package struct HostSettings: Sendable {
   package struct Address: Sendable, Equatable, CustomStringConvertible {
@@ -32,6 +33,9 @@ package struct HostSettings: Sendable {
   package var declarations: [FunctionDeclaration]
   package var executable: String
   package var executableArguments: [String] = []
+  /// The texts that `declarations` were read from, where they are to be kept as a release; nil where
+  /// the files themselves are live (`apus dev`).
+  package var manifests: [ManifestText]?
   package var dataDirectory = ".apus"
   package var functionDoor = Address(host: "127.0.0.1", port: 8080)
   package var controlDoor = Address(host: "127.0.0.1", port: 7070)
@@ -70,6 +74,8 @@ package enum HostFault: Error, CustomStringConvertible {
   case routes(String)
   case timers(String)
   case notWritable(path: String, reason: String)
+  case executable(path: String, reason: String)
+  case manifestsTooLarge(bytesMax: Int)
 
   package var description: String {
     switch self {
@@ -83,14 +89,34 @@ package enum HostFault: Error, CustomStringConvertible {
     case .routes(let reason): "the routes cannot be built: \(reason)"
     case .timers(let reason): "the timers cannot be built: \(reason)"
     case .notWritable(let path, let reason): "\(path) cannot be written: \(reason)"
+    case .executable(let path, let reason):
+      "the worker \(path) cannot be kept in the data directory: \(reason)"
+    case .manifestsTooLarge(let bytesMax):
+      "the manifests have more than \(bytesMax) bytes together; describe less in them"
     }
   }
 
   /// True where the user's manifests or arguments are at fault: exit code 65.
   package var isBadInput: Bool {
     switch self {
-    case .missingHandlers, .routes, .timers: true
-    case .store, .workers, .door, .openControlDoor, .notWritable: false
+    case .missingHandlers, .routes, .timers, .manifestsTooLarge: true
+    case .store, .workers, .door, .openControlDoor, .notWritable, .executable: false
+    }
+  }
+}
+
+/// Why a launch did not become the live release.
+enum LaunchFault: Error {
+  case workers(WorkerFault)
+  case notAdopted(HostFault)
+}
+
+extension HostFault {
+  init(_ fault: LaunchFault) {
+    switch fault {
+    case .workers(.objectedTo(let mistakes)): self = .missingHandlers(mistakes)
+    case .workers(let fault): self = .workers("\(fault)")
+    case .notAdopted(let fault): self = fault
     }
   }
 }

@@ -2,6 +2,7 @@
 // before it holds.
 //
 //   1 data directory, lock, store, recovery     on the caller's thread
+//   - the release to come up with               (StartingRelease)
 //   2 rooms wired                               on the loop from here
 //   3 workers up, every handler there
 //   4 timers, doors
@@ -10,19 +11,25 @@
 import EventLoop
 import Glibc
 import Invocations
+import Manifests
 import Records
+import Releases
 import Workers
 
 package final class RunningHost: Sendable {
   package let host: Host
   package let addresses: Host.Addresses
+  /// What it came up with; nil where the files themselves are live.
+  package let release: StartingRelease?
   private let settings: HostSettings
   private let store: RecordStore
 
   private init(
-    host: Host, addresses: Host.Addresses, settings: HostSettings, store: RecordStore
+    host: Host, addresses: Host.Addresses, release: StartingRelease?, settings: HostSettings,
+    store: RecordStore
   ) {
     self.host = host
+    self.release = release
     self.addresses = addresses
     self.settings = settings
     self.store = store
@@ -40,17 +47,25 @@ package final class RunningHost: Sendable {
     try settings.checkDoors()
     let ear = onLoop { Host.Ear() }
     let opened = try openStore(settings, ear)
+    var settings = settings
     var started: Host?
     do {
+      let release = try StartingRelease.choose(settings, opened.recovery.releases)
+      if let release {
+        settings.declarations = release.set.declarations
+        settings.executable = release.executablePath
+      }
+      let chosen = settings
       let host = try onLoop { () -> Result<Host, HostFault> in
         do throws(HostFault) {
-          let host = try Host(settings, store: opened.store, recovery: opened.recovery, ear: ear)
+          let host = try Host(chosen, store: opened.store, recovery: opened.recovery, ear: ear)
+          if let release { host.releases = ReleaseDesk(release, of: host) }
           prepare(host)
           return .success(host)
         } catch { return .failure(error) }
       }.get()
       started = host
-      try launch(host, settings, missing)
+      try launch(host, settings, release, missing)
       let addresses = try onLoop { () -> Result<Host.Addresses, HostFault> in
         do throws(HostFault) {
           let addresses = try host.openDoors()
@@ -59,7 +74,8 @@ package final class RunningHost: Sendable {
         } catch { return .failure(error) }
       }.get()
       let running = RunningHost(
-        host: host, addresses: addresses, settings: settings, store: opened.store)
+        host: host, addresses: addresses, release: release, settings: settings,
+        store: opened.store)
       try running.writeDoors()
       return running
     } catch {
@@ -85,13 +101,20 @@ package final class RunningHost: Sendable {
   }
 
   private static func launch(
-    _ host: Host, _ settings: HostSettings, _ missing: @escaping @Sendable ([String]) -> [String]
+    _ host: Host, _ settings: HostSettings, _ release: StartingRelease?,
+    _ missing: @escaping @Sendable ([String]) -> [String]
   ) throws {
+    let missing = release.map { $0.missing } ?? missing
     let outcome = awaitLoop { (done: @escaping @Sendable (Result<Void, HostFault>) -> Void) in
       host.launch(
         settings.declarations, executable: settings.executable,
         arguments: settings.executableArguments, missing: { missing($0) }
-      ) { done($0.map { _ in () }) }
+      ) {
+        let outcome = $0.map { _ in () }
+        // Nobody is told of the release before it is on disk.
+        guard case .success = outcome, let releases = host.releases else { return done(outcome) }
+        releases.whenRecorded { done(outcome) }
+      }
     }
     try outcome.get()
   }
@@ -132,6 +155,7 @@ package final class RunningHost: Sendable {
     awaitLoop { (done: @escaping @Sendable (Bool) -> Void) in
       host.stop(within: drainTime) { done(true) }
     }
+    onLoop { host.releases?.clerk }?.finish()
     store.close()
     unlink(doorsPath)
     unlink("\(settings.dataDirectory)/control.sock")

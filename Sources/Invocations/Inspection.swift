@@ -66,6 +66,8 @@ package struct InvocationRecord: Sendable, Equatable {
   package var redrivenAs: InvocationID?
   /// The later event that ran in its place.
   package var replacedBy: InvocationID?
+  /// Which release ran the latest attempt; nil before the first, and where releases are not kept.
+  package var release: Int?
 
   // Filled by `show` only.
   package var history: [AttemptRecord]

@@ -144,10 +144,13 @@ package struct AttemptRecord: Sendable, Equatable {
   package var outcome: Outcome
   package var error: ErrorRecord?
   package var cpuMicroseconds: Int64
+  /// Which release ran it; nil where releases are not kept.
+  package var release: Int?
 
   package init(
     invocation: InvocationID, number: Int, boot: Int, worker: Int32, startedAt: WallTime,
-    endedAt: WallTime, outcome: Outcome, error: ErrorRecord? = nil, cpuMicroseconds: Int64 = 0
+    endedAt: WallTime, outcome: Outcome, error: ErrorRecord? = nil, cpuMicroseconds: Int64 = 0,
+    release: Int? = nil
   ) {
     self.invocation = invocation
     self.number = number
@@ -158,6 +161,7 @@ package struct AttemptRecord: Sendable, Equatable {
     self.outcome = outcome
     self.error = error
     self.cpuMicroseconds = cpuMicroseconds
+    self.release = release
   }
 }
 
@@ -285,6 +289,8 @@ package enum RecordChange: Sendable, Equatable {
   case purged([InvocationID])
   /// The event of this invocation was sent again and did not run again.
   case duplicate(InvocationID)
+  case deployed(ReleaseRecord)
+  case activated(Activation)
 }
 
 package struct AttemptStart: Sendable, Equatable {
@@ -293,12 +299,16 @@ package struct AttemptStart: Sendable, Equatable {
   package var boot: Int
   package var worker: Int32
   package var at: WallTime
+  package var release: Int?
 
-  package init(id: InvocationID, attempt: Int, boot: Int, worker: Int32, at: WallTime) {
+  package init(
+    id: InvocationID, attempt: Int, boot: Int, worker: Int32, at: WallTime, release: Int? = nil
+  ) {
     self.id = id
     self.attempt = attempt
     self.boot = boot
     self.worker = worker
     self.at = at
+    self.release = release
   }
 }

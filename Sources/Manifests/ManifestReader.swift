@@ -21,6 +21,23 @@ package enum ManifestReader {
     read(sources, of: "manifests", now: now, besides: [])
   }
 
+  /// The same for texts that came from elsewhere, or from a release.
+  package static func read(
+    texts: [ManifestText], now: WallTime?
+  ) -> Result<ManifestSet, ManifestMistakes> {
+    let sources = texts.map { ManifestSource(path: $0.path, text: $0.text) }
+    return read(sources, of: "manifests", now: now, besides: [])
+  }
+
+  /// The files of `directory` as they are written, to be sent or kept.
+  package static func texts(
+    in directory: String
+  ) -> Result<[ManifestText], ManifestMistakes> {
+    let (sources, mistakes) = ManifestDirectory.sources(in: directory)
+    guard mistakes.isEmpty else { return .failure(ManifestMistakes(mistakes)) }
+    return .success(sources.map { ManifestText(path: $0.path, text: $0.text) })
+  }
+
   private static func read(
     _ sources: [ManifestSource], of origin: String, now: WallTime?,
     besides unreadable: [ManifestMistake]

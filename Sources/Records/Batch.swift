@@ -72,6 +72,8 @@ struct Batch {
     case .redriven(let id, let another): try tables.redrive(id, as: another)
     case .purged(let ids): for id in ids { try tables.redrive(id, as: nil) }
     case .duplicate(let id): try tables.countDuplicate(of: id)
+    case .deployed(let release): try tables.releases.insert(release)
+    case .activated(let activation): try tables.releases.activate(activation)
     }
   }
 
@@ -117,7 +119,8 @@ extension RecordChange {
       256 + (ending.result?.body.count ?? 0) + ending.emitted.reduce(0) { $0 + $1.bytes }
     case .log(let line): 128 + line.message.utf8.count
     case .purged(let ids): 16 * ids.count
-    case .start, .goOn, .release, .relane, .timer, .pause, .redriven, .duplicate: 128
+    case .deployed(let release): release.manifests.reduce(256) { $0 + $1.text.utf8.count }
+    case .start, .goOn, .release, .relane, .activated, .timer, .pause, .redriven, .duplicate: 128
     }
   }
 }

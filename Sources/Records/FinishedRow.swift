@@ -15,7 +15,7 @@ struct FinishedRow {
     separate = fits ? nil : ending.attempt
   }
 
-  /// Binds ?1 to ?21 of `SQL.finish` and `SQL.finishAtOnce`.
+  /// Binds ?1 to ?22 of `SQL.finish` and `SQL.finishAtOnce`.
   func bind(to row: Statement) {
     row.add(ending.id.rawValue)
     row.add(ending.state.rawValue)
@@ -28,6 +28,7 @@ struct FinishedRow {
     row.add(error: ending.error)
     bindResult(to: row)
     row.add(ending.replacedBy?.rawValue)
+    row.add((ending.attempt?.release).map { Int64($0) })
   }
 
   private func bindAttempt(to row: Statement) {

@@ -81,7 +81,7 @@ extension RecordStore {
     inspect(then) { inspector throws(SQLiteFailure) in try inspector.health() }
   }
 
-  private func inspect<Value>(
+  func inspect<Value>(
     _ then: @escaping Answer<Value>,
     _ question: @escaping @Sendable (Inspector) throws(SQLiteFailure) -> Value
   ) {

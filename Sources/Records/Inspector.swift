@@ -4,7 +4,7 @@ import Invocations
 
 final class Inspector {
   let connection: Connection
-  private let names: NameCache
+  let names: NameCache
   private let rows: RecordRows
   private let scans: [ScanSource: Statement]
   private let record: Statement
@@ -88,7 +88,7 @@ final class Inspector {
     return try names.name(of: text)
   }
 
-  private func story(of id: InvocationID) throws(SQLiteFailure) -> RecordRows.Story? {
+  func story(of id: InvocationID) throws(SQLiteFailure) -> RecordRows.Story? {
     record.begin().add(id.rawValue)
     defer { record.reset() }
     return try record.next() ? rows.story(record) : nil

@@ -119,7 +119,8 @@ struct RecordRows {
     let cpu = row.integer()
     return AttemptRecord(
       invocation: id, number: number, boot: boot, worker: worker, startedAt: started,
-      endedAt: ended, outcome: outcome, error: error(row), cpuMicroseconds: cpu)
+      endedAt: ended, outcome: outcome, error: error(row), cpuMicroseconds: cpu,
+      release: row.optionalInteger().map { Int($0) })
   }
 
   func logLine(_ row: Statement, of id: InvocationID) -> LogLine {
@@ -152,7 +153,7 @@ extension RecordRows {
   }
 
   private func readUnfinished(_ row: Statement, _ record: inout InvocationRecord) {
-    guard let state = row.optionalInteger() else { return row.skip(9) }
+    guard let state = row.optionalInteger() else { return row.skip(10) }
     record.state = StateWord(rawValue: Int(state)) ?? .queued
     record.due = WallTime(milliseconds: row.integer())
     record.attempts = Int(row.integer())
@@ -160,10 +161,11 @@ extension RecordRows {
     record.cpuMicroseconds = row.integer()
     record.startedAt = row.optionalInteger().map { WallTime(milliseconds: $0) }
     record.acceptance.standing = standing(row)
+    record.release = row.optionalInteger().map { Int($0) }
   }
 
   private func readFinished(_ row: Statement, _ story: inout Story) {
-    guard let state = row.optionalInteger() else { return row.skip(12) }
+    guard let state = row.optionalInteger() else { return row.skip(13) }
     story.record.state = StateWord(rawValue: Int(state)) ?? .succeeded
     story.record.reason = row.optionalInteger().flatMap { DeathReason(rawValue: Int($0)) }
     let ended = WallTime(milliseconds: row.integer())
@@ -179,10 +181,11 @@ extension RecordRows {
     let outcome = row.optionalInteger().flatMap { AttemptRecord.Outcome(rawValue: Int($0)) }
     let worker = Int32(truncatingIfNeeded: row.integer())
     let boot = Int(row.integer())
+    story.record.release = row.optionalInteger().map { Int($0) }
     guard let outcome, let started = story.record.startedAt else { return }
     story.lastAttempt = AttemptRecord(
       invocation: story.record.acceptance.id, number: story.record.attempts, boot: boot,
       worker: worker, startedAt: started, endedAt: attemptEnded ?? ended, outcome: outcome,
-      cpuMicroseconds: cpu)
+      cpuMicroseconds: cpu, release: story.record.release)
   }
 }

@@ -21,6 +21,7 @@ final class RecordTables {
   private let settle: Statement
   private let countDuplicate: Statement
   private let timers: TimerTables
+  let releases: ReleaseTables
   private let pause: Statement
   private let resume: Statement
 
@@ -43,6 +44,7 @@ final class RecordTables {
     settle = try connection.statement(SQL.settle)
     countDuplicate = try connection.statement(SQL.countDuplicate)
     timers = try TimerTables(on: connection)
+    releases = try ReleaseTables(on: connection)
     pause = try connection.statement(SQL.pause)
     resume = try connection.statement(SQL.resume)
   }
@@ -131,6 +133,7 @@ final class RecordTables {
     start.add(attempt.at.milliseconds)
     start.add(Int64(attempt.worker))
     start.add(attempt.boot)
+    start.add(attempt.release.map { Int64($0) })
     try start.run()
   }
 
@@ -145,6 +148,7 @@ final class RecordTables {
     keepAttempt.add(attempt.outcome.rawValue)
     keepAttempt.add(attempt.cpuMicroseconds)
     keepAttempt.add(error: attempt.error)
+    keepAttempt.add(attempt.release.map { Int64($0) })
     try keepAttempt.run()
   }
 
@@ -160,6 +164,7 @@ final class RecordTables {
     goOn.add(failures)
     goOn.add(attempt.cpuMicroseconds)
     goOn.add(attempt.startedAt.milliseconds)
+    goOn.add(attempt.release.map { Int64($0) })
     return try goOn.run() == 1
   }
 

@@ -105,7 +105,7 @@ extension RecordChange {
     case .log(let line): line.invocation
     case .release(let id, _), .relane(let id, _): id
     case .duplicate(let id), .redriven(_, as: let id): id
-    case .timer, .pause, .purged: nil
+    case .timer, .pause, .purged, .deployed, .activated: nil
     }
   }
 }

@@ -26,13 +26,13 @@ enum SQL {
     """
 
   static let start = """
-    UPDATE unfinished SET state = 2, attempts = ?2, started = ?3, worker = ?4, boot = ?5
+    UPDATE unfinished SET state = 2, attempts = ?2, started = ?3, worker = ?4, boot = ?5, release = ?6
     WHERE id = ?1
     """
 
   static let goOn = """
     UPDATE unfinished SET state = ?2, due = ?3, attempts = ?4, failures = ?5, cpu = cpu + ?6,
-      started = ?7, worker = NULL, boot = NULL
+      started = ?7, worker = NULL, boot = NULL, release = ?8
     WHERE id = ?1
     """
 
@@ -43,19 +43,21 @@ enum SQL {
   static let finishAtOnce = """
     INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
       started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
-      result_status, result_headers, result_body, result_whole, replaced_by)
+      result_status, result_headers, result_body, result_whole, replaced_by,
+      release)
     VALUES (?1, ?2, ?3, ?4, NULL, coalesce(?5, 0), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-      ?16, ?17, ?18, ?19, ?20, ?21)
+      ?16, ?17, ?18, ?19, ?20, ?21, ?22)
     """
 
   /// No row is changed where the invocation is not unfinished: such an end is dropped.
   static let finish = """
     INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
       started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
-      result_status, result_headers, result_body, result_whole, replaced_by)
+      result_status, result_headers, result_body, result_whole, replaced_by,
+      release)
     SELECT id, ?2, ?3, ?4, iif(attempts > 0, due, NULL), coalesce(?5, attempts), failures + ?6,
       cpu + ?7, ?8, coalesce(?9, started), ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-      ?21
+      ?21, coalesce(?22, release)
     FROM unfinished WHERE id = ?1
     """
 
@@ -63,8 +65,8 @@ enum SQL {
 
   static let keepAttempt = """
     INSERT OR REPLACE INTO attempts (invocation, number, boot, worker, started, ended, outcome, cpu,
-      error_code, error_message, error_type)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+      error_code, error_message, error_type, release)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
     """
 
   static let log = """
@@ -105,7 +107,26 @@ enum SQL {
   static let pause = "INSERT OR REPLACE INTO paused (subject, since) VALUES (?1, ?2)"
   static let resume = "DELETE FROM paused WHERE subject = ?1"
 
+  static let addRelease = """
+    INSERT INTO releases (number, created, by, origin, manifests, functions, executable,
+      executable_bytes)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+    """
+  static let activate = "INSERT INTO activations (release, at, by) VALUES (?1, ?2, ?3)"
+
   // MARK: Keeping small
+
+  /// Neither the live one, nor the one that tells the next start whether its files have changed.
+  static let pruneReleases = """
+    DELETE FROM releases
+    WHERE number <= (SELECT number FROM releases ORDER BY number DESC LIMIT 1 OFFSET ?1)
+      AND number <> (SELECT release FROM activations ORDER BY id DESC LIMIT 1)
+      AND number <> coalesce((SELECT max(number) FROM releases WHERE origin = 'start'), 0)
+    """
+  static let pruneActivations = """
+    DELETE FROM activations
+    WHERE id <= (SELECT id FROM activations ORDER BY id DESC LIMIT 1 OFFSET ?1)
+    """
 
   /// Where a step over the keys ends; NULL behind the last one.
   static let keysStepEnd = """
@@ -179,9 +200,9 @@ enum SQL {
   static let record = """
     SELECT \(acceptance),
       u.state, u.due, u.attempts, u.failures, u.cpu, u.started, u.priority, u.lane, u.debounce,
-      u.debounce_since,
+      u.debounce_since, u.release,
       f.state, f.reason, f.ended, f.due, f.attempts, f.failures, f.cpu_before, f.cpu, f.started,
-      f.attempt_ended, f.outcome, f.worker, f.boot, \(result),
+      f.attempt_ended, f.outcome, f.worker, f.boot, f.release, \(result),
       d.count, s.redriven_as, f.replaced_by
     FROM accepted a LEFT JOIN keys k ON k.invocation = a.id
       LEFT JOIN unfinished u ON u.id = a.id LEFT JOIN finished f ON f.id = a.id
@@ -190,7 +211,8 @@ enum SQL {
     """
 
   static let attempts = """
-    SELECT number, boot, worker, started, ended, outcome, cpu, error_code, error_message, error_type
+    SELECT number, boot, worker, started, ended, outcome, cpu, error_code, error_message,
+      error_type, release
     FROM attempts WHERE invocation = ?1 ORDER BY number LIMIT ?2
     """
 
@@ -207,6 +229,42 @@ enum SQL {
     """
   static let firings = """
     SELECT invocation FROM firings WHERE timer = ?1 ORDER BY invocation DESC LIMIT ?2
+    """
+
+  private static let releaseLine = """
+    SELECT r.number, r.created, r.by, r.origin, r.functions, r.executable, r.executable_bytes,
+      (SELECT at FROM activations a WHERE a.release = r.number ORDER BY a.id DESC LIMIT 1),
+      r.number = (SELECT release FROM activations ORDER BY id DESC LIMIT 1)
+    """
+  /// Newest first, without the manifests.
+  static let releases = """
+    \(releaseLine), '{}' FROM releases r WHERE r.number < ?1 ORDER BY r.number DESC LIMIT ?2
+    """
+  static let oneRelease = "\(releaseLine), r.manifests FROM releases r WHERE r.number = ?1"
+  static let liveRelease = """
+    \(releaseLine), r.manifests FROM releases r
+    WHERE r.number = (SELECT release FROM activations ORDER BY id DESC LIMIT 1)
+    """
+  static let lastStart = """
+    \(releaseLine), r.manifests FROM releases r
+    WHERE r.number = (SELECT max(number) FROM releases WHERE origin = 'start')
+    """
+
+  /// What a function would do next, and what was accepted last: the oldest events are the likeliest
+  /// to be of another shape than the newest.
+  static let sampleWaiting = """
+    SELECT id FROM (
+      SELECT id FROM unfinished WHERE function = ?1 AND state IN (1, 3)
+      ORDER BY priority, due, id LIMIT ?2)
+    UNION
+    SELECT id FROM (
+      SELECT id FROM unfinished WHERE function = ?1 AND state IN (1, 3)
+      ORDER BY priority DESC, due DESC, id DESC LIMIT ?2)
+    """
+  /// Waiting of one function, by the queue it came through; a queue of names as in `accepted`.
+  static let countQueues = """
+    SELECT a.queue, count(*) FROM unfinished u JOIN accepted a ON a.id = u.id
+    WHERE u.function = ?1 AND u.state IN (1, 3) GROUP BY a.queue
     """
 
   static let countUnfinished = """

@@ -8,7 +8,7 @@ enum Schema {
   /// The schema this program writes; larger numbers in a file are from the future.
   static var version: Int { migrations.count }
 
-  static let migrations = [first, flow]
+  static let migrations = [first, flow, releases]
 
   /// Names are typeless columns: the number of a row in `names`, or the text itself.
   private static let first = """
@@ -97,5 +97,22 @@ enum Schema {
     CREATE INDEX unfinished_lane ON unfinished (function, lane, due)
       WHERE lane IS NOT NULL AND state IN (1, 3);
     CREATE INDEX unfinished_debounce ON unfinished (id) WHERE debounce IS NOT NULL;
+    """
+
+  /// What was deployed, and what was live when: the last activation says what is.
+  private static let releases = """
+    CREATE TABLE releases (
+      number INTEGER PRIMARY KEY, created INTEGER NOT NULL, by TEXT NOT NULL, origin TEXT NOT NULL,
+      manifests TEXT NOT NULL, functions INTEGER NOT NULL,
+      executable TEXT NOT NULL, executable_bytes INTEGER NOT NULL
+    );
+    CREATE INDEX releases_origin ON releases (origin, number);
+    CREATE TABLE activations (
+      id INTEGER PRIMARY KEY, release INTEGER NOT NULL, at INTEGER NOT NULL, by TEXT NOT NULL
+    );
+    CREATE INDEX activations_release ON activations (release, id);
+    ALTER TABLE unfinished ADD COLUMN release INTEGER;
+    ALTER TABLE finished ADD COLUMN release INTEGER;
+    ALTER TABLE attempts ADD COLUMN release INTEGER;
     """
 }

@@ -37,6 +37,9 @@ package enum StoreLimits {
 
   static let keysPerPruning = 4_000
 
+  /// Rows of releases, and of activations.
+  package static let releasesMax = 1_000
+
   /// Requests of operators that wait for a reader.
   package static let inspectionsMax = 256
   static let inspectionThreads = 2

@@ -17,7 +17,7 @@ struct Taking {
           interrupted: unfinished.running, keys: try keys(unfinished: unfinished.ids),
           debounced: try debounced(), timers: try timers(), paused: try paused(),
           digestKey: digestKey,
-          wasStoppedCleanly: wasStoppedCleanly)
+          wasStoppedCleanly: wasStoppedCleanly, releases: try ReleaseRows.book(on: connection))
       }
     }
   }
@@ -80,8 +80,8 @@ struct Taking {
     let keep = try connection.statement(
       """
       INSERT OR REPLACE INTO attempts (invocation, number, boot, worker, started, ended, outcome,
-        cpu, error_code, error_message, error_type)
-      SELECT id, attempts, boot, worker, coalesce(started, ?1), ?1, ?2, 0, ?3, ?4, ''
+        cpu, error_code, error_message, error_type, release)
+      SELECT id, attempts, boot, worker, coalesce(started, ?1), ?1, ?2, 0, ?3, ?4, '', release
       FROM unfinished WHERE state = 2
       """)
     keep.begin()

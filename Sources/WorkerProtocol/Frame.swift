@@ -33,6 +33,8 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
   case crashed = 6
   case responseHead = 7
   case responseBody = 8
+  /// The answer to `probe`; the head has its token.
+  case probed = 9
 
   // From the host.
   case start = 16
@@ -45,6 +47,8 @@ package enum FrameKind: UInt8, Sendable, CaseIterable {
   case resume = 21
   /// Several attempts of one function, to be run as one run of its handler; see `StartBatch`.
   case startBatch = 22
+  /// Only decode what a `start` would bring; the head's invocation is a token for the answer.
+  case probe = 23
 }
 
 package enum FrameFault: Error, Equatable, Sendable, CustomStringConvertible {

@@ -40,6 +40,15 @@ extension NameValue {
   }
 }
 
+extension Probed {
+  package func write(to writer: inout FrameWriter) { writer.put(fault) }
+
+  package init(reading payload: UnsafeRawBufferPointer) throws(FrameFault) {
+    var reader = PayloadReader(payload, of: .probed)
+    self.init(fault: try reader.optionalText())
+  }
+}
+
 extension Start {
   package func write(to writer: inout FrameWriter) {
     writer.put(function)

@@ -13,7 +13,7 @@ package struct NameValue: Sendable, Equatable {
 
 /// The worker's first frame.
 package struct Hello: Sendable, Equatable {
-  package static let version: UInt32 = 2
+  package static let version: UInt32 = 3
 
   package var version: UInt32
   package var buildID: String
@@ -41,6 +41,14 @@ package struct Hello: Sendable, Equatable {
     self.buildID = buildID
     self.handlers = handlers
   }
+}
+
+/// Whether an event decodes to its handler's input.
+package struct Probed: Sendable, Equatable {
+  /// In the handler's words; nil where it decodes.
+  package var fault: String?
+
+  package init(fault: String?) { self.fault = fault }
 }
 
 /// One attempt to run.

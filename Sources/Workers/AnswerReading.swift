@@ -126,6 +126,16 @@ extension Start {
   }
 }
 
+extension Start {
+  init(probing acceptance: Acceptance, for function: FunctionDeclaration) {
+    self.init(
+      function: function.name, handler: function.handler, attemptsMax: 1, failures: 0,
+      remainingNanoseconds: 0, idempotencyKey: "", cause: nil,
+      event: EventFields(acceptance.event, acceptedAt: acceptance.createdAt),
+      call: acceptance.call.map(Call.init))
+  }
+}
+
 extension Start.EventFields {
   fileprivate init(_ event: Event, acceptedAt: WallTime) {
     self.init(

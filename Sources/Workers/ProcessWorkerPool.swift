@@ -20,6 +20,8 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
   private(set) var workers: [WorkerProcess] = []
   private(set) var current: ReleaseInUse?
   private var launching: ReleaseInUse?
+  /// Those whose workers still run something, oldest first.
+  private var retired: [ReleaseInUse] = []
   private var stopDone: [@LoopActor () -> Void] = []
   private var isStopping = false
   private var roomNewsIsPlanned = false
@@ -99,14 +101,14 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
   /// it was.
   package func launch(
     _ release: WorkerRelease,
-    objections: @escaping @LoopActor (WorkerRoster) -> [String] = { _ in [] },
+    review: @escaping LaunchReview = { _, verdict in verdict([]) },
     ready: @escaping @LoopActor (Result<WorkerRoster, WorkerFault>) -> Void
   ) {
     guard !isStopping else {
       return EventLoop.shared.afterTurn { ready(.failure(.stopped)) }
     }
     giveUpLaunch(.superseded)
-    let launch = ReleaseInUse(release, objections: objections, ready)
+    let launch = ReleaseInUse(release, review: review, ready)
     launching = launch
     do {
       let plans = try planGroups(of: release.functions, settings)
@@ -122,22 +124,47 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
   func advanceLaunch() {
     guard let launch = launching, launch.groups.allSatisfy(\.isReady) else { return }
     let roster = launch.groups.first?.roster ?? WorkerRoster()
-    let mistakes = launch.objections(roster)
-    guard mistakes.isEmpty else { return giveUpLaunch(.objectedTo(mistakes)) }
+    guard launch.beginReview() else { return }
+    launch.review(LaunchedWorkers(roster: roster, launch: launch)) { [weak self, weak launch] in
+      // Superseded, given up or stopped meanwhile: somebody else has told why.
+      guard let self, let launch, launching === launch else { return }
+      guard $0.isEmpty else { return giveUpLaunch(.objectedTo($0)) }
+      // One that died during the review is about to be reported, and ends the launch then.
+      guard launch.groups.allSatisfy(\.isReady) else { return }
+      goLive(launch, roster)
+    }
+  }
+
+  private func goLive(_ launch: ReleaseInUse, _ roster: WorkerRoster) {
     launching = nil
     for group in launch.groups { group.serve() }
     let before = current
     current = launch
-    before?.retire(until: now + settings.drainTimeout.nanoseconds)
+    if let before { retire(before) }
     rearm()
     planRoomNews()
     launch.ready(.success(roster))
   }
 
+  /// What runs ends where it runs, by its own deadline.
+  ///
+  /// Only where releases follow each other faster than that, the oldest are given less time.
+  private func retire(_ release: ReleaseInUse) {
+    release.retire(until: now + release.drainTime(settings).nanoseconds)
+    retired.removeAll { old in !workers.contains { $0.group.isOf(old) } }
+    retired.append(release)
+    guard retired.count > settings.retiredReleasesMax else { return }
+    let oldest = retired.removeFirst()
+    for worker in workers where worker.group.isOf(oldest) {
+      worker.drain(until: now + settings.drainTimeout.nanoseconds)
+    }
+  }
+
   private func giveUpLaunch(_ fault: WorkerFault) {
     guard let launch = launching else { return }
     launching = nil
-    launch.retire(until: now)
+    // Workers that are up and not wanted leave by themselves; there is nothing to wait for.
+    launch.retire(until: launch.isInReview ? now + Self.leavePause : now)
     rearm()
     EventLoop.shared.afterTurn { launch.ready(.failure(fault)) }
   }
@@ -269,6 +296,8 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
       self.news(.roomAgain)
     }
   }
+
+  private static let leavePause: UInt64 = 2_000_000_000
 
   var now: UInt64 { EventLoop.monotonicNow() }
 

@@ -50,6 +50,8 @@ final class WorkerGroup {
     }
   }
 
+  func isOf(_ other: ReleaseInUse) -> Bool { other.groups.contains { $0 === self } }
+
   var isReady: Bool { members.allSatisfy { $0.phase == .ready } }
   var roster: WorkerRoster? { members.first?.roster }
 

@@ -33,7 +33,8 @@ extension WorkerProcess {
     case .crashed: beginCrash(of: name)
     case .responseHead: try takeResponseHead(name, payload)
     case .responseBody: try takeResponseBody(name, payload)
-    case .start, .startBatch, .cancel, .drain, .ping, .pause, .resume:
+    case .probed: takeProbed(head.invocation, try Probed(reading: payload))
+    case .start, .startBatch, .cancel, .drain, .ping, .pause, .resume, .probe:
       throw SpeechFault.onlyForWorkers(head.kind)
     }
   }

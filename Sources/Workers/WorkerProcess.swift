@@ -48,6 +48,9 @@ final class WorkerProcess {
   private(set) var lately = Lately()
   private(set) var answered = 0
   var ignoredFrames = 0
+  /// Events that are being decoded and no more; asked one after the other, so there are few.
+  var probes: [Int64: @LoopActor (String?) -> Void] = [:]
+  private var lastProbe: Int64 = 0
   /// Named by the worker's signal handler.
   var crashed: Set<AttemptName> = []
   private(set) var ending: HostEnding?
@@ -124,6 +127,26 @@ final class WorkerProcess {
       batches[assignment.name] = together
     }
     return true
+  }
+
+  /// Asks whether the event decodes to its handler's input; the answer is nil, or the handler's words.
+  ///
+  /// Never answered by a worker that ends before.
+  func probe(
+    _ acceptance: Acceptance, for function: FunctionDeclaration,
+    then: @escaping @LoopActor (String?) -> Void
+  ) {
+    lastProbe += 1
+    let start = Start(probing: acceptance, for: function)
+    let token = AttemptName(id: InvocationID(rawValue: lastProbe), attempt: 0)
+    probes[lastProbe] = then
+    // What does not fit a frame is told when it is its turn to run, as ever.
+    if !send(.probe, token, { start.write(to: &$0) }) { takeProbed(lastProbe, Probed(fault: nil)) }
+  }
+
+  func takeProbed(_ token: Int64, _ probed: Probed) {
+    guard let then = probes.removeValue(forKey: token) else { return }
+    EventLoop.shared.afterTurn { then(probed.fault) }
   }
 
   @discardableResult

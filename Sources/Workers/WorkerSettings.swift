@@ -13,8 +13,14 @@ package struct WorkerSettings: Sendable {
   package var unsentBytesMax = 4 << 20
   /// From the start of a process to its first frame.
   package var helloTimeout = Duration.seconds(10)
-  /// How long a worker of an older release may finish what it runs.
+  /// How long a worker of an older release may finish what it runs, at least: the longest timeout
+  /// of its functions counts where it is longer.
   package var drainTimeout = Duration.seconds(30)
+  /// From an attempt's own deadline to the end of whoever ignores it.
+  package var drainMargin = Duration.seconds(30)
+  /// Releases that still end their work beside the live one; the oldest beyond is given
+  /// `drainTimeout` and no more.
+  package var retiredReleasesMax = 8
   package var pingInterval = Duration.seconds(5)
   /// From an unanswered ping to SIGKILL.
   package var pingTimeout = Duration.seconds(15)

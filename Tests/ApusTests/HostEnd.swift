@@ -177,12 +177,13 @@ final class HostEnd: Sendable {
 
   func start(
     _ handler: String, _ invocation: Int64 = 1, attempt: UInt16 = 1, _ json: String = "null",
-    call: Start.Call? = nil, failures: UInt16 = 0, extensions: [NameValue] = []
+    call: Start.Call? = nil, failures: UInt16 = 0, extensions: [NameValue] = [],
+    as kind: FrameKind = .start
   ) {
     write(
       startFrame(
         handler, invocation, attempt: attempt, json, call: call, failures: failures,
-        extensions: extensions))
+        extensions: extensions, as: kind))
   }
 
   /// Invocations are numbered from 1 on, in the order of their data.
@@ -209,11 +210,12 @@ final class HostEnd: Sendable {
 
   func startFrame(
     _ handler: String, _ invocation: Int64, attempt: UInt16 = 1, _ json: String = "null",
-    call: Start.Call? = nil, failures: UInt16 = 0, extensions: [NameValue] = []
+    call: Start.Call? = nil, failures: UInt16 = 0, extensions: [NameValue] = [],
+    as kind: FrameKind = .start
   ) -> [UInt8] {
     let start = makeStart(handler, json, call: call, failures: failures, extensions: extensions)
     var writer = FrameWriter()
-    writer.append(.start, attempt: attempt, invocation: invocation) { start.write(to: &$0) }
+    writer.append(kind, attempt: attempt, invocation: invocation) { start.write(to: &$0) }
     return writer.take()
   }
 

@@ -21,7 +21,7 @@ import WorkerProtocol
     #expect(try child.exit() == .status(0))
     let listing = contents(of: path)
     #expect(listing.hasPrefix(#"{"#) && listing.hasSuffix("}\n"))
-    #expect(listing.contains(#""protocolVersion":2"#))
+    #expect(listing.contains("\"protocolVersion\":\(Hello.version)"))
     for word in [
       #""name":"Echo""#, #""input":"String""#, #""output":"String""#, #""kind":"event""#,
     ] {

@@ -22,6 +22,24 @@ private struct Renamed: Function {
 private enum BankError: Error { case closed(hour: Int) }
 
 @Suite(.timeLimit(.minutes(1))) struct WorkerTests {
+  @Test func `a probe decodes, runs nothing, and answers with the decoder's words`() async throws {
+    let worker = try WorkerInProcess {
+      CountItems()
+      Handler("Crash") { (_: NoInput, _) in fatalError("a probe ran the handler") }
+    }
+    _ = try await worker.host.hello()
+    func probe(_ handler: String, _ data: String) async throws -> String? {
+      worker.host.start(handler, 1, data, as: .probe)
+      let said = try #require(await worker.host.next())
+      #expect(said.head.kind == .probed)
+      return try said.payload.withUnsafeBytes { try Probed(reading: $0) }.fault
+    }
+    #expect(try await probe("CountItems", #"{"items":[]}"#) == nil)
+    #expect(try await probe("Crash", "7") == nil)
+    #expect(try await probe("CountItems", #"{"items":[{"sku":7}]}"#)?.contains("sku") == true)
+    #expect(try await probe("Absent", "7")?.contains("no handler 'Absent'") == true)
+  }
+
   @Test func `hello lists the handlers with their types`() async throws {
     let worker = try WorkerInProcess {
       CountItems()

@@ -11,6 +11,8 @@ final class HostProcess {
   let controlDoor: HTTPClient
   private let process: Process
   private let control: HTTPClient.Address
+  var controlAddress: HTTPClient.Address { control }
+  var processID: Int32 { process.processIdentifier }
 
   /// Starts `apus serve` and returns when its doors are open.
   static func start(
@@ -161,8 +163,10 @@ final class HostProcess {
   // MARK: Places
 
   static func product(_ name: String) -> URL {
-    // Test bundles and executables are built into the same folder.
-    Bundle.main.bundleURL.appending(path: name)
+    // Test bundles and executables are built into the same folder; a test may bring its own worker.
+    name.hasPrefix("/")
+      ? URL(filePath: name)
+      : Bundle.main.bundleURL.appending(path: name)
   }
 
   static let checkout = URL(filePath: #filePath).deletingLastPathComponent()

@@ -192,8 +192,10 @@ struct LaunchTests {
   @Test func `a drained worker is killed after its time, and nobody is blamed`() async throws {
     try await withPool {
       $0.drainTimeout = .milliseconds(50)
+      $0.drainMargin = .zero
     } _: { under in
-      _ = try await under.launch([scripted(environment: ["SCRIPT": "ignores-drain"])]).get()
+      let deaf = scripted(environment: ["SCRIPT": "ignores-drain"], timeout: .milliseconds(10))
+      _ = try await under.launch([deaf]).get()
       let old = under.start(1, "hang")
       _ = try await under.launch(number: 2).get()
       let lost = try await under.lost()
@@ -202,6 +204,48 @@ struct LaunchTests {
       let ended = try await under.ended()
       #expect(ended.pid == old && ended.expected)
       #expect(under.start(1, "wait", attempt: 2) == under.start(2, "wait"))
+    }
+  }
+
+  @Test func `an attempt may take its own time on an older release, not the drain's`() async throws
+  {
+    try await withPool {
+      $0.drainTimeout = .milliseconds(1)
+    } _: { under in
+      _ = try await under.launch().get()
+      let old = under.start(1, "wait")
+      _ = try await under.launch(number: 2).get()
+      // Far longer than the drain: a worker that was to be killed would be gone.
+      let begin = EventLoop.monotonicNow()
+      var turn: Int64 = 2
+      while EventLoop.monotonicNow() - begin < 50_000_000 {
+        under.start(turn, "echo")
+        _ = try await under.text(of: turn)
+        turn += 1
+      }
+      under.pool.cancel(name(1))
+      guard case .cancelled = try await under.answer(to: 1) else {
+        Issue.record("not cancelled")
+        return
+      }
+      #expect(try await under.ended().pid == old)
+    }
+  }
+
+  @Test func `where releases follow each other too fast, the oldest gives its work back`()
+    async throws
+  {
+    try await withPool {
+      $0.drainTimeout = .milliseconds(50)
+      $0.retiredReleasesMax = 1
+    } _: { under in
+      _ = try await under.launch().get()
+      under.start(1, "wait")
+      _ = try await under.launch(number: 2).get()
+      under.start(2, "wait")
+      _ = try await under.launch(number: 3).get()
+      #expect(try await under.lost().others == [name(1)])
+      #expect(under.pool.statistics.map(\.release) == [2, 3])
     }
   }
 

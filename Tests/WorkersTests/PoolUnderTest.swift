@@ -161,11 +161,11 @@ private func path(beside name: String) -> String {
 
 func scripted(
   _ name: String = "scripted", handler: String = "echo", environment: [String: String] = [:],
-  secrets: [String] = [], worker: WorkerKind = .shared
+  secrets: [String] = [], worker: WorkerKind = .shared, timeout: Duration = .seconds(30)
 ) -> FunctionDeclaration {
   FunctionDeclaration(
-    name: name, handler: handler, triggers: [.queue("scripted")], environment: environment,
-    secrets: secrets, worker: worker)
+    name: name, handler: handler, triggers: [.queue("scripted")], timeout: timeout,
+    environment: environment, secrets: secrets, worker: worker)
 }
 
 func assignment(

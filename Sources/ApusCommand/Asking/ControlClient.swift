@@ -89,6 +89,9 @@ struct ControlClient {
     let mayComeAgain = headers[first: "Retry-After"] != nil
     switch status {
     case 400, 413, 415: return .badInput(message)
+    case 422 where ["bad-manifests", "wrong-hash"].contains(problem["code"]):
+      return .badInput(message)
+    case 409 where mayComeAgain: return .tryLater(message)
     case 429: return .tryLater(message)
     case 503 where mayComeAgain: return .tryLater(message)
     case 401:

@@ -36,11 +36,14 @@ struct ServeCommand: ParsableCommand {
           + "the settings file")
     }
     // `now` is nil: an instant of the past was deployed when it was still to come.
-    let set = try ManifestReader.read(directory: settings.text(.manifests), now: nil).get()
-    try serve(settings.hostSettings(set, executable: executable), set)
+    let texts = try ManifestReader.texts(in: settings.text(.manifests)).get()
+    let set = try ManifestReader.read(texts: texts, now: nil).get()
+    var host = try settings.hostSettings(set, executable: executable)
+    host.manifests = texts
+    try serve(host)
   }
 
-  private func serve(_ settings: HostSettings, _ set: ManifestSet) throws {
+  private func serve(_ settings: HostSettings) throws {
     let output = LineWriter(to: STDERR_FILENO)
     output.begin()
     defer { output.finish() }
@@ -48,7 +51,7 @@ struct ServeCommand: ParsableCommand {
     let logger = Logger(label: "apus")
     let stop = try StopSignals.watch()
     let running = try RunningHost.start(
-      settings, missing: { ManifestReader.check(set, handlers: $0).map(\.description) },
+      settings,
       prepare: { host in
         host.follow(HostLog(logger))
         host.printed = { pid, line in
@@ -56,16 +59,31 @@ struct ServeCommand: ParsableCommand {
           logger.notice("worker printed", metadata: ["worker": "\(pid)", "line": "\(line)"])
         }
       })
+    if let release = running.release { Self.tell(release, logger) }
     logger.info(
       "ready",
       metadata: [
         "function-door": "\(running.addresses.functionDoor)",
         "control-door": "\(running.addresses.controlDoor)", "pid": "\(getpid())",
-        "functions": "\(set.declarations.count)", "data": "\(settings.dataDirectory)",
+        "functions": "\(running.release?.set.declarations.count ?? 0)",
+        "release": "\(running.release?.record.number ?? 0)", "data": "\(settings.dataDirectory)",
       ])
     _ = stop.take()
     logger.info("stopping", metadata: ["drain-ms": "\(settings.drainTime.milliseconds)"])
     running.stop()
     logger.info("stopped")
+  }
+
+  private static func tell(_ release: StartingRelease, _ logger: Logger) {
+    let number: Logger.MetadataValue = "\(release.record.number)"
+    if let remark = release.remark {
+      logger.error("\(remark)", metadata: ["release": number])
+    } else if release.isNew {
+      logger.notice("the files of this start are live", metadata: ["release": number])
+    } else if release.record.origin == .deploy {
+      logger.notice(
+        "the release deployed last stays live: the files are those of the start before",
+        metadata: ["release": number, "by": "\(release.record.by)"])
+    }
   }
 }

@@ -118,12 +118,13 @@ package struct Recovery: Sendable {
   package var digestKey: Digest
   /// False after a kill or a power loss.
   package var wasStoppedCleanly: Bool
+  package var releases: ReleaseBook
 
   package init(
     boot: Int, lastID: InvocationID, unfinished: [String: Int], interrupted: Int,
     keys: [RememberedKey], debounced: [DebouncedRecord] = [], timers: [TimerAdvance],
     paused: [String: WallTime], digestKey: Digest,
-    wasStoppedCleanly: Bool
+    wasStoppedCleanly: Bool, releases: ReleaseBook = ReleaseBook()
   ) {
     self.boot = boot
     self.lastID = lastID
@@ -135,6 +136,7 @@ package struct Recovery: Sendable {
     self.paused = paused
     self.digestKey = digestKey
     self.wasStoppedCleanly = wasStoppedCleanly
+    self.releases = releases
   }
 }
 

@@ -29,6 +29,11 @@ import Glibc
       context.logger.info("\(getpid())")
       while !Task.isCancelled {}
     }
+    // Runs until the file is there, and says where it ran.
+    Handler("Gate") { (path: String, _) in
+      while access(path, F_OK) != 0 { try await Task.sleep(for: .milliseconds(5)) }
+      return Int(getpid())
+    }
     Handler("Echo") { (text: String, _) in text }
     BatchHandler("Sort") { (events: [Event<String>], context) in
       for event in events { try await sort(event, context) }
