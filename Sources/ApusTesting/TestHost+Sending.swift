@@ -1,0 +1,154 @@
+// Events for a test house: messages to queues, and timers fired by hand. Each goes the way that it goes
+// in a host, and gets the refusals that it gets there.
+
+import Apus
+import Dispatching
+import Doors
+import EventSources
+import HTTP
+import Invocations
+import Routing
+
+extension TestHost {
+  /// An event that was accepted.
+  public struct Sent: Sendable, Equatable {
+    /// The event's id.
+    public let event: String
+    /// The invocation that the event became, or the one it repeats.
+    public let invocation: String
+    /// The event had come before; nothing runs for it.
+    public let isDuplicate: Bool
+  }
+
+  /// Sends a value to a queue, as `POST /v1/queues/{queue}/messages` does.
+  ///
+  /// When it returns, the event is on disk and its handler may have begun; ``settle()`` waits for it.
+  ///
+  /// - Parameters:
+  ///   - queue: The queue.
+  ///   - value: The event's data, as JSON.
+  ///   - id: The event's id, if it is to be recognised when it comes again.
+  ///   - type: The event's type.
+  ///   - subject: What the event is about.
+  ///   - delay: How long it waits before it is due.
+  /// - Returns: What a sender is told.
+  /// - Throws: ``TestFault/refused(status:code:detail:)`` with the status that a sender would get.
+  @discardableResult
+  public func send(
+    _ queue: String, _ value: some Encodable, id: String? = nil, type: String? = nil,
+    subject: String? = nil, delay: Duration = .zero
+  ) async throws -> Sent {
+    try await send(
+      queue, bytes: try JSON.encode(value), contentType: "application/json", id: id, type: type,
+      subject: subject, delay: delay)
+  }
+
+  /// Sends JSON as it is written; all else as for a value.
+  ///
+  /// - Parameters:
+  ///   - queue: The queue.
+  ///   - json: The event's data.
+  ///   - id: The event's id, if it is to be recognised when it comes again.
+  ///   - type: The event's type.
+  ///   - subject: What the event is about.
+  ///   - delay: How long it waits before it is due.
+  /// - Returns: What a sender is told.
+  /// - Throws: ``TestFault/refused(status:code:detail:)``, also for what is no JSON.
+  @discardableResult
+  public func send(
+    _ queue: String, json: String, id: String? = nil, type: String? = nil, subject: String? = nil,
+    delay: Duration = .zero
+  ) async throws -> Sent {
+    try await send(
+      queue, bytes: Array(json.utf8), contentType: "application/json", id: id, type: type,
+      subject: subject, delay: delay)
+  }
+
+  /// Sends bytes of any media type, a CloudEvent among them; all else as for a value.
+  ///
+  /// - Parameters:
+  ///   - queue: The queue.
+  ///   - bytes: The body of the request.
+  ///   - contentType: Its media type, such as `application/cloudevents+json`.
+  ///   - id: The event's id, if it is to be recognised when it comes again.
+  ///   - type: The event's type.
+  ///   - subject: What the event is about.
+  ///   - delay: How long it waits before it is due.
+  /// - Returns: What a sender is told; of many events, of the first.
+  /// - Throws: ``TestFault/refused(status:code:detail:)`` with the status that a sender would get.
+  @discardableResult
+  public func send(
+    _ queue: String, bytes: [UInt8], contentType: String, id: String? = nil, type: String? = nil,
+    subject: String? = nil, delay: Duration = .zero
+  ) async throws -> Sent {
+    guard let function = router.function(forQueue: queue) else {
+      let known = dispatcher.declarations.flatMap(\.queues).sorted()
+      throw TestFault(HTTPProblem.unknownQueue(queue, known: known))
+    }
+    let ingest = try ingest(
+      bytes, from: "/queues/\(queue)", for: function, contentType: contentType,
+      options: [("apus-id", id), ("apus-type", type), ("apus-subject", subject)])
+    let proposals = ingest.events.map { event in
+      Proposal(
+        function: function.name, trigger: "queue:\(queue)", queue: queue, event: event,
+        key: function.idempotency.key == nil && ingest.idsAreGiven
+          ? ProposedKey(text: "\(event.source) \(event.id)") : nil,
+        dueAt: delay > .zero ? clocks.wall + delay : nil)
+    }
+    return try await accept(proposals)
+  }
+
+  /// Fires a timer now, outside of its schedule.
+  ///
+  /// - Parameter timer: The function's name and the place of the trigger in its manifest, such as
+  ///   `report-status/0`.
+  /// - Returns: What an operator is told.
+  /// - Throws: ``TestFault/unknown(_:)`` when there is no such timer.
+  @discardableResult
+  public func fire(_ timer: String) async throws -> Sent {
+    let id = ids.next(at: clocks.wall)
+    guard let proposal = timers.proposal(firing: timer, id: id) else {
+      throw TestFault.unknown(
+        "there is no timer '\(timer)'; there are: \(timers.names.joined(separator: ", "))")
+    }
+    return try await accept([proposal])
+  }
+
+  func ingest(
+    _ bytes: [UInt8], from source: String, for function: FunctionDeclaration, contentType: String,
+    options: [(String, String?)] = []
+  ) throws -> Ingest {
+    let decoder = CloudEventDecoder(source: source, payloadBytesMax: function.payloadBytesMax)
+    let given = options.compactMap { name, value in
+      value.map { HTTPCall.Field(name: name, value: $0) }
+    }
+    do {
+      return try decoder.decode(
+        headers: [HTTPCall.Field(name: "content-type", value: contentType)] + given, query: nil,
+        body: bytes, now: clocks.wall, ids: &ids)
+    } catch {
+      throw TestFault.refused(
+        status: error.status, code: error.code.rawValue, detail: error.message)
+    }
+  }
+
+  private func accept(_ proposals: [Proposal]) async throws -> Sent {
+    var outcome: Result<[Accepted], Refusal>?
+    dispatcher.accept(proposals) { outcome = $0 }
+    try await step(until: { outcome != nil })
+    switch outcome {
+    case .success(let items):
+      guard let item = items.first else { throw TestFault.noAnswer("no event was sent") }
+      return Sent(
+        event: item.event, invocation: "\(item.invocation)", isDuplicate: item.isDuplicate)
+    case .failure(let refusal): throw TestFault(HTTPProblem(refusal))
+    case nil: throw TestFault.noAnswer("the event was neither accepted nor refused")
+    }
+  }
+}
+
+extension TestFault {
+  init(_ problem: HTTPProblem) {
+    self = .refused(status: problem.status, code: problem.code, detail: problem.detail)
+  }
+}
