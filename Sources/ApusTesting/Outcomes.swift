@@ -116,7 +116,7 @@ extension TestHost {
     public struct Attempt: Sendable {
       /// Which try, from 1.
       public let number: Int
-      /// How it ended: `succeeded`, `thrown`, `rejected`, `timed-out`…
+      /// How it ended, such as `succeeded`, `thrown` or `timed-out`.
       public let outcome: String
       /// Why it failed, if it did.
       public let error: Failure?

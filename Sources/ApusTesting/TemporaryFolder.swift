@@ -14,7 +14,9 @@ final class TemporaryFolder {
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  /// The store makes files and no folders. What cannot be removed is left to the system's own tidying.
+  /// The store makes files and no folders.
+  ///
+  /// What cannot be removed is left to the system's own tidying.
   deinit {
     if let stream = opendir(path) {
       while let entry = readdir(stream) {

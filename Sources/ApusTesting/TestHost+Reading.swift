@@ -50,7 +50,8 @@ extension TestHost {
   public func outcome(of response: Response) async throws -> Invocation {
     try await settle()
     guard let id = response["Apus-Invocation"].flatMap(InvocationID.init) else {
-      throw TestFault.unknown("the call was answered with \(response.status) and became no invocation")
+      throw TestFault.unknown(
+        "the call was answered with \(response.status) and became no invocation")
     }
     return try invocation(id)
   }

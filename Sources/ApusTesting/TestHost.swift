@@ -49,6 +49,9 @@ public final class TestHost {
   var recordNews: [RecordNews] = []
   private let folder: TemporaryFolder
 
+  /// Where the store lies while the house stands.
+  package var storePath: String { folder.path }
+
   /// Opens a house for the functions of an app.
   ///
   /// - Parameters:
@@ -128,7 +131,7 @@ public final class TestHost {
   ) throws(TestFault) -> (RecordStore, Recovery) {
     do {
       return try RecordStore.open(
-        directory: "\(folder)/store", durability: .memory,
+        directory: folder, durability: .memory,
         tuning: RecordTuning(now: { clocks.wall }), deliver: { inbox.post($0) })
     } catch { throw .store("\(error)") }
   }

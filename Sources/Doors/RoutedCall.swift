@@ -20,7 +20,9 @@ package enum RoutedCall {
       return .answer(refusal(of: match, method: method, path: path))
     }
     let key: ProposedKey?
-    do throws(RequestFault) { key = try idempotencyKey(in: fields, body: body, for: function) } catch {
+    do throws(RequestFault) {
+      key = try idempotencyKey(in: fields, body: body, for: function)
+    } catch {
       return .answer(error.response)
     }
     let call = HTTPEventSource.call(
