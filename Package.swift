@@ -143,7 +143,7 @@ let package = Package(
     .testTarget(
       name: "ApusCommandTests",
       dependencies: [
-        "ApusCommand", "Hosting", "Doors", "Invocations", "HTTP", "EventLoop",
+        "ApusCommand", "Hosting", "Doors", "Manifests", "Invocations", "HTTP", "EventLoop",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),

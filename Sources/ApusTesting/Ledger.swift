@@ -72,7 +72,7 @@ final class Ledger: RecordLog {
     case .durable(let sequence): onDisk = max(onDisk, sequence)
     case .waiting, .replay: readsAsked -= 1
     case .stalled(let reason, _): throw .store("the temporary store cannot be written: \(reason)")
-    case .readFailed(let reason, _, _): 
+    case .readFailed(let reason, _, _):
       throw .store("the temporary store cannot be read: \(reason)")
     case .healed: break
     }

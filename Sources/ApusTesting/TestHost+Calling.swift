@@ -12,7 +12,7 @@ extension TestHost {
   /// Calls an HTTP function, as a client of the function door does, and waits for its answer.
   ///
   /// Only as much happens as the answer needs; what the call caused runs on in ``settle()``. Where the
-  /// answer needs time to pass (an HTTP function with retries), time passes.
+  /// answer needs time to pass (an HTTP function with retries), time passes. `Prefer` is not heeded.
   ///
   /// - Parameters:
   ///   - method: The method.
@@ -60,7 +60,8 @@ extension TestHost {
       return Response(
         status: response.status, fields: response.headers.entries, body: response.body)
     case .proposal(let proposal):
-      return try await answer(to: proposal, passesDeadline: passesDeadline).response()
+      let waiter = try await answer(to: proposal, passesDeadline: passesDeadline)
+      return try waiter.response(withBody: method != "HEAD")
     }
   }
 
@@ -133,7 +134,7 @@ private final class CallWaiter: CallListener {
   func streamBroke() { isBroken = true }
   func callEnded(_ outcome: CallOutcome) { self.outcome = outcome }
 
-  func response() throws(TestFault) -> TestHost.Response {
+  func response(withBody: Bool) throws(TestFault) -> TestHost.Response {
     guard let outcome else { throw .noAnswer("the call has no answer") }
     if let stream {
       var isWhole = !isBroken
@@ -141,10 +142,11 @@ private final class CallWaiter: CallListener {
       let fields = stream.headers.map { ($0.name, $0.value) }
       let invocation = id.map { [("Apus-Invocation", "\($0)")] } ?? []
       return TestHost.Response(
-        status: stream.status, fields: fields + invocation, body: streamed, isWhole: isWhole)
+        status: stream.status, fields: fields + invocation, body: withBody ? streamed : [],
+        isWhole: isWhole)
     }
     let answer = CallResponse.make(outcome)
     return TestHost.Response(
-      status: answer.status, fields: answer.headers.entries, body: answer.body)
+      status: answer.status, fields: answer.headers.entries, body: withBody ? answer.body : [])
   }
 }

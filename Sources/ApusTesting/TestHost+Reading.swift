@@ -70,3 +70,17 @@ extension TestHost {
     ledger.stories[id].map(Invocation.init)
   }
 }
+
+extension TestHost: CustomStringConvertible {
+  /// The house's time and a line for each invocation, for the comment of an expectation.
+  public var description: String {
+    let lines = invocations.map { one in
+      let reason = one.reason.map { " (\($0.rawValue))" } ?? ""
+      let error = one.error.map { ": \($0.message)" } ?? ""
+      let due = one.state.isFinal ? "" : ", due \(one.dueAt)"
+      return "\(one.createdAt) \(one.id) \(one.function) \(one.state.rawValue)\(reason), "
+        + "attempts \(one.attempts.count)\(due)\(error)"
+    }
+    return (["it is \(now)"] + lines).joined(separator: "\n")
+  }
+}

@@ -2,6 +2,7 @@
 
 import Apus
 import ApusTesting
+import Glibc
 import Testing
 
 private struct Trouble: Error {}
@@ -87,18 +88,23 @@ struct TestHostTests {
           function: step
           triggers: [{ queue: steps }]
           retry: { attempts: 3, first: 10s, jitter: full }
+          ---
+          function: end
+          triggers: [{ queue: ends }]
           """), seed: seed
       ) {
         Handler("Step") { (number: Int, context) in
           context.logger.info("\(number)")
           if context.attempt < 3 { throw Trouble() }
+          context.emit(queue: "ends", ["a": 1, "b": 2, "c": 3, "d": number])
         }
+        Handler("End") { (_: NoInput, _) in }
       }
       for number in 0..<20 { try await house.send("steps", number) }
       try await house.advance(by: .seconds(600))
       return house.invocations.flatMap { one in
         [one.id, one.event.id, one.state.rawValue] + one.attempts.map(\.startedAt)
-          + one.logs.map(\.message)
+          + one.logs.map(\.message) + [one.event.text]
       }
     }
     let first = try await record(seed: 7)
@@ -276,6 +282,21 @@ struct TestHostTests {
     let fired = try await house.fire("tick/0")
     #expect(try await house.outcome(of: fired).result(as: String.self) == "apus.timer")
     await #expect(throws: TestFault.self) { try await house.fire("tock/0") }
+  }
+
+  @Test func `a house goes with its store, and tells its story before`() async throws {
+    var house: TestHost? = try await TestHost(manifests: .yaml(Self.step)) {
+      Handler("Step") { (_: NoInput, _) in throw Reject("no") }
+    }
+    try await house?.send("steps", 1)
+    try await house?.settle()
+    let story = try #require(house).description
+    #expect(story.hasPrefix("it is 2027-01-04T09:00:00.000Z\n2027-01-04T09:00:00.000Z "))
+    #expect(story.hasSuffix(" step dead (rejected), attempts 1: no"))
+    let path = try #require(house?.storePath)
+    #expect(access(path, F_OK) == 0)
+    house = nil
+    #expect(access(path, F_OK) != 0)
   }
 
   @Test @MainActor func `a house serves a test on the main actor too`() async throws {

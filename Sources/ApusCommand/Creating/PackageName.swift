@@ -13,7 +13,7 @@ struct PackageName: Equatable {
     let isName =
       text.utf8.count <= Self.lengthMax && text.first.map { $0.isLetter } == true
       && words.allSatisfy { word in
-        !word.isEmpty && word.utf8.allSatisfy { $0 < 0x80 } && word.allSatisfy { $0.isLetter || $0.isNumber }
+        !word.isEmpty && word.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
       }
     guard isName else {
       throw .badInput(
