@@ -9,7 +9,7 @@ final class Ledger: RecordLog {
   private(set) var stories: [InvocationID: Story] = [:]
   /// In the order of acceptance.
   private(set) var order: [InvocationID] = []
-  /// Dead ones in the order of their end.
+  /// Dead ones in the order of their end; those that were sent again are taken out.
   private(set) var dead: [InvocationID] = []
 
   /// The last change that somebody may wait for; starts are not waited for.
@@ -94,7 +94,8 @@ final class Ledger: RecordLog {
     case .end(let ending): end(ending)
     case .log(let line): stories[line.invocation]?.logs.append(line)
     case .duplicate(let id): stories[id]?.duplicates += 1
-    case .timer, .pause, .redriven, .purged: break
+    case .redriven(let letter, _): dead.removeAll { $0 == letter }
+    case .timer, .pause, .purged: break
     }
   }
 

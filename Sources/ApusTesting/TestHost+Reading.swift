@@ -14,7 +14,7 @@ extension TestHost {
       .compactMap(story(of:))
   }
 
-  /// The invocations that ended dead, in the order of their end.
+  /// The invocations that ended dead and were not sent again, in the order of their end.
   public var deadLetters: [Invocation] { ledger.dead.compactMap(story(of:)) }
 
   /// The invocations that have not ended: they wait for time to pass.

@@ -114,6 +114,19 @@ extension TestHost {
     return try await accept([proposal])
   }
 
+  /// Sends a dead letter again, as `apus dead-letters redrive` does.
+  ///
+  /// - Parameter letter: One of ``deadLetters``.
+  /// - Returns: What an operator is told; the invocation is a new one.
+  /// - Throws: ``TestFault/unknown(_:)`` for what is no dead letter.
+  @discardableResult
+  public func redrive(_ letter: Invocation) async throws -> Sent {
+    guard let id = InvocationID(letter.id), ledger.dead.contains(id),
+      let acceptance = ledger.stories[id]?.acceptance
+    else { throw TestFault.unknown("'\(letter.id)' is no dead letter, or was sent again") }
+    return try await acknowledged { dispatcher.redrive(acceptance, answered: $0) }
+  }
+
   func ingest(
     _ bytes: [UInt8], from source: String, for function: FunctionDeclaration, contentType: String,
     options: [(String, String?)] = []
@@ -133,8 +146,14 @@ extension TestHost {
   }
 
   private func accept(_ proposals: [Proposal]) async throws -> Sent {
+    try await acknowledged { dispatcher.accept(proposals, answered: $0) }
+  }
+
+  private func acknowledged(
+    _ ask: (@escaping (Result<[Accepted], Refusal>) -> Void) -> Void
+  ) async throws -> Sent {
     var outcome: Result<[Accepted], Refusal>?
-    dispatcher.accept(proposals) { outcome = $0 }
+    ask { outcome = $0 }
     try await step(until: { outcome != nil })
     switch outcome {
     case .success(let items):

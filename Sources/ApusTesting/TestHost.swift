@@ -98,6 +98,9 @@ public final class TestHost {
     limits: TestLimits, file: String
   ) async throws {
     let clocks = VirtualClocks(startingAt: try Self.time(start))
+    guard clocks.wall.milliseconds >= 0 else {
+      throw TestFault.badTime("a house opens in 1970 or later; got '\(start)'")
+    }
     let set = try manifests.read(besides: file, now: clocks.wall)
     let mistakes = ManifestReader.check(set, handlers: functions.map(\.name))
     guard mistakes.isEmpty else {

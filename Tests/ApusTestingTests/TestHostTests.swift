@@ -284,6 +284,23 @@ struct TestHostTests {
     await #expect(throws: TestFault.self) { try await house.fire("tock/0") }
   }
 
+  @Test func `a dead letter can be sent again, once`() async throws {
+    let isMended = Locked(false)
+    let house = try await TestHost(manifests: .yaml(Self.step)) {
+      Handler("Step") { (_: NoInput, _) in
+        guard isMended.withLock({ $0 }) else { throw Reject("broken") }
+      }
+    }
+    try await house.send("steps", 1)
+    try await house.settle()
+    let letter = try #require(house.deadLetters.first)
+    isMended.withLock { $0 = true }
+    let sent = try await house.redrive(letter)
+    #expect(try await house.outcome(of: sent).state == .succeeded)
+    #expect(house.deadLetters.isEmpty)
+    await #expect(throws: TestFault.self) { try await house.redrive(letter) }
+  }
+
   @Test func `a house goes with its store, and tells its story before`() async throws {
     var house: TestHost? = try await TestHost(manifests: .yaml(Self.step)) {
       Handler("Step") { (_: NoInput, _) in throw Reject("no") }
