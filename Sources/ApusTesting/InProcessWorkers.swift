@@ -27,7 +27,7 @@ final class InProcessWorkers: WorkerPool {
   }
 
   /// A handler that still runs is told to stop: the test it belonged to is over.
-  deinit {
+  func close() {
     for name in order { socket.cancel(name) }
     socket.hangUp()
   }

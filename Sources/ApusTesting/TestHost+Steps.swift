@@ -22,7 +22,7 @@ extension TestHost {
       }
       if try takeNews() { patience.renew() }
       if ledger.isBehind {
-        try await wait(&patience) { "the temporary store does not answer" }
+        try await wait(&patience) { .store("the temporary store does not answer") }
       } else if !recordNews.isEmpty {
         hearRecordNews()
         patience.renew()
@@ -85,14 +85,16 @@ extension TestHost {
     }
   }
 
-  private func wait(_ patience: inout Patience, or reason: () -> String) async throws {
-    guard await inbox.wait(atMost: patience.left) else { throw TestFault.handlerHangs(reason()) }
+  private func wait(_ patience: inout Patience, or fault: () -> TestFault) async throws {
+    guard await inbox.wait(atMost: patience.left) else { throw fault() }
   }
 
-  private func hangs() -> String {
-    "no handler of \(workers.unanswered.joined(separator: ", ")) has returned for "
+  private func hangs() -> TestFault {
+    let message =
+      "no handler of \(workers.unanswered.joined(separator: ", ")) has returned for "
       + "\(limits.handlerTime) of real time. Where it is meant to run past its deadline, use "
       + "passDeadline(of:); where it is slow, raise TestLimits.handlerTime"
+    return .handlerHangs(message)
   }
 
   /// When time next has something to bring, in monotonic time; nil for never.

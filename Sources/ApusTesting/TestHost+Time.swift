@@ -82,3 +82,14 @@ extension TestHost {
     try await settle()
   }
 }
+
+extension Duration {
+  /// So many minutes, for ``TestHost/advance(by:)``.
+  public static func minutes(_ count: Int) -> Duration { .seconds(60 * count) }
+
+  /// So many hours.
+  public static func hours(_ count: Int) -> Duration { .minutes(60 * count) }
+
+  /// So many days of 24 hours.
+  public static func days(_ count: Int) -> Duration { .hours(24 * count) }
+}

@@ -113,21 +113,28 @@ public final class TestHost {
     ledger = Ledger(store)
     var random = SeededRandom(seed: seed)
     ids = UUIDv7Generator(random: random)
+    do { workers = try InProcessWorkers(functions, inbox: inbox) } catch {
+      store.close()
+      throw error
+    }
     do {
-      workers = try InProcessWorkers(functions, inbox: inbox)
       router = try Router(set.declarations)
       dispatcher = Dispatcher(
         functions: set.declarations, recovery: recovery, log: ledger, workers: workers,
         clocks: clocks, observer: Silence(), chance: { .random(in: 0..<1, using: &random) })
       timers = try VirtualTimers(set.declarations, dispatcher: dispatcher, clocks: clocks)
     } catch {
+      workers.close()
       store.close()
       throw error
     }
     try await settle()
   }
 
-  deinit { ledger.close() }
+  deinit {
+    workers.close()
+    ledger.close()
+  }
 
   private static func openStore(
     in folder: String, _ clocks: VirtualClocks, _ inbox: Inbox

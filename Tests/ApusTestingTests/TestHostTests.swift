@@ -22,7 +22,7 @@ struct TestHostTests {
     let clock = ContinuousClock()
     let spent = try await clock.measure {
       let sent = try await house.send("steps", "x")
-      try await house.advance(by: .seconds(3600))
+      try await house.advance(by: .hours(1))
       let step = try await house.outcome(of: sent)
       #expect(step.state == .dead)
       #expect(step.reason == .exhausted)
@@ -71,7 +71,7 @@ struct TestHostTests {
     ) {
       Handler("Nightly") { (_: NoInput, _) in }
     }
-    try await house.advance(by: .seconds(4 * 86_400))
+    try await house.advance(by: .days(4))
     // On the 28th there is no half past two.
     #expect(
       house.invocations(of: "nightly").map(\.createdAt) == [
@@ -101,7 +101,7 @@ struct TestHostTests {
         Handler("End") { (_: NoInput, _) in }
       }
       for number in 0..<20 { try await house.send("steps", number) }
-      try await house.advance(by: .seconds(600))
+      try await house.advance(by: .minutes(10))
       return house.invocations.flatMap { one in
         [one.id, one.event.id, one.state.rawValue] + one.attempts.map(\.startedAt)
           + one.logs.map(\.message) + [one.event.text]

@@ -83,7 +83,7 @@ struct ShopTests {
     #expect(house.emitted(to: "notifications").count == 1)
 
     // The manifest keeps the key for a day.
-    try await house.advance(by: .seconds(24 * 3600 + 1))
+    try await house.advance(by: .days(1) + .seconds(1))
     #expect(try await house.send("payments", order("ord-3")).isDuplicate == false)
   }
 
@@ -112,7 +112,7 @@ struct ShopTests {
 
   @Test func `the shop reports once a minute`() async throws {
     let house = try await TestHost(Shop(), startingAt: "2027-01-04T08:59:30Z")
-    try await house.advance(by: .seconds(3600))
+    try await house.advance(by: .hours(1))
     let reports = house.invocations(of: "report-status")
     #expect(reports.count == 60)
     #expect(reports.allSatisfy { $0.state == .succeeded })

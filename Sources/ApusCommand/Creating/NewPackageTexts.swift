@@ -193,7 +193,7 @@ struct NewPackageTexts {
         #expect(house.deadLetters.map(\\.reason) == [.rejected])
 
         // An hour of virtual time, with its sixty reports.
-        try await house.advance(by: .seconds(3600))
+        try await house.advance(by: .hours(1))
         #expect(house.invocations(of: "report").count == 60)
       }
     }
