@@ -48,6 +48,9 @@ final class InProcessWorkers: WorkerPool {
     return 0
   }
 
+  /// As the host's workers do it: each of a batch by itself.
+  func start(batch: [Assignment]) -> Int32 { batch.map(start).last ?? 0 }
+
   func cancel(_ attempt: AttemptName) {
     flights[attempt]?.isToldToStop = true
     socket.cancel(attempt)

@@ -52,14 +52,9 @@ final class Ledger: RecordLog {
 
   var backlog: Int { store.backlog }
 
-  func readWaiting(function: String, after: LinePlace?, limit: Int) {
+  func read(_ read: RecordRead) {
     readsAsked += 1
-    store.readWaiting(function: function, after: after, limit: limit)
-  }
-
-  func readReplay(_ id: InvocationID, token: UInt64) {
-    readsAsked += 1
-    store.readReplay(id, token: token)
+    store.read(read)
   }
 
   // MARK: The disk
@@ -70,9 +65,9 @@ final class Ledger: RecordLog {
   func note(_ news: RecordNews) throws(TestFault) {
     switch news {
     case .durable(let sequence): onDisk = max(onDisk, sequence)
-    case .waiting, .replay: readsAsked -= 1
+    case .rows, .replay: readsAsked -= 1
     case .stalled(let reason, _): throw .store("the temporary store cannot be written: \(reason)")
-    case .readFailed(let reason, _, _):
+    case .readFailed(_, let reason):
       throw .store("the temporary store cannot be read: \(reason)")
     case .healed: break
     }
@@ -94,8 +89,11 @@ final class Ledger: RecordLog {
     case .end(let ending): end(ending)
     case .log(let line): stories[line.invocation]?.logs.append(line)
     case .duplicate(let id): stories[id]?.duplicates += 1
+    case .release(let id, let due):
+      stories[id]?.state = .queued
+      stories[id]?.due = due
     case .redriven(let letter, _): dead.removeAll { $0 == letter }
-    case .timer, .pause, .purged: break
+    case .relane, .timer, .pause, .purged: break
     }
   }
 

@@ -53,6 +53,16 @@ extension TestHost {
     }
   }
 
+  /// Which of a function's waiting events go first.
+  public enum Priority: String, Sendable {
+    /// Before the others.
+    case high
+    /// As most.
+    case normal
+    /// After the others.
+    case low
+  }
+
   /// The obligation to run one function for one event, and what became of it.
   public struct Invocation: Sendable, Identifiable {
     /// Where its life stands.
@@ -76,7 +86,7 @@ extension TestHost {
       public var isFinal: Bool { self == .succeeded || self == .dead || self == .cancelled }
     }
 
-    /// Why it is dead.
+    /// Why it is dead, or cancelled.
     public enum Reason: String, Sendable {
       /// No attempt is left.
       case exhausted
@@ -94,6 +104,8 @@ extension TestHost {
       case hops
       /// An operator ended it.
       case `operator`
+      /// Cancelled, because a later event of the same value came within the quiet time.
+      case replaced
     }
 
     /// The error of an attempt.
@@ -146,7 +158,7 @@ extension TestHost {
     public let trigger: String
     /// Where its life stands.
     public let state: State
-    /// Why it is dead; nil unless it is.
+    /// Why it is dead or cancelled, where there is a reason.
     public let reason: Reason?
     /// The event it runs for.
     public let event: Event
@@ -261,6 +273,7 @@ extension TestHost.Invocation.Reason {
     case .missingHandler: self = .missingHandler
     case .hops: self = .hops
     case .operator: self = .operator
+    case .replaced: self = .replaced
     }
   }
 }

@@ -31,16 +31,17 @@ extension TestHost {
   ///   - type: The event's type.
   ///   - subject: What the event is about.
   ///   - delay: How long it waits before it is due.
+  ///   - priority: Which of the waiting events go first, where it is not the function's choice.
   /// - Returns: What a sender is told.
   /// - Throws: ``TestFault/refused(status:code:detail:)`` with the status that a sender would get.
   @discardableResult
   public func send(
     _ queue: String, _ value: some Encodable, id: String? = nil, type: String? = nil,
-    subject: String? = nil, delay: Duration = .zero
+    subject: String? = nil, delay: Duration = .zero, priority: Priority? = nil
   ) async throws -> Sent {
     try await send(
       queue, bytes: try JSON.encode(value), contentType: "application/json", id: id, type: type,
-      subject: subject, delay: delay)
+      subject: subject, delay: delay, priority: priority)
   }
 
   /// Sends JSON as it is written; all else as for a value.
@@ -52,16 +53,17 @@ extension TestHost {
   ///   - type: The event's type.
   ///   - subject: What the event is about.
   ///   - delay: How long it waits before it is due.
+  ///   - priority: Which of the waiting events go first, where it is not the function's choice.
   /// - Returns: What a sender is told.
   /// - Throws: ``TestFault/refused(status:code:detail:)``, also for what is no JSON.
   @discardableResult
   public func send(
     _ queue: String, json: String, id: String? = nil, type: String? = nil, subject: String? = nil,
-    delay: Duration = .zero
+    delay: Duration = .zero, priority: Priority? = nil
   ) async throws -> Sent {
     try await send(
       queue, bytes: Array(json.utf8), contentType: "application/json", id: id, type: type,
-      subject: subject, delay: delay)
+      subject: subject, delay: delay, priority: priority)
   }
 
   /// Sends bytes of any media type, a CloudEvent among them; all else as for a value.
@@ -74,12 +76,13 @@ extension TestHost {
   ///   - type: The event's type.
   ///   - subject: What the event is about.
   ///   - delay: How long it waits before it is due.
+  ///   - priority: Which of the waiting events go first, where it is not the function's choice.
   /// - Returns: What a sender is told; of many events, of the first.
   /// - Throws: ``TestFault/refused(status:code:detail:)`` with the status that a sender would get.
   @discardableResult
   public func send(
     _ queue: String, bytes: [UInt8], contentType: String, id: String? = nil, type: String? = nil,
-    subject: String? = nil, delay: Duration = .zero
+    subject: String? = nil, delay: Duration = .zero, priority: Priority? = nil
   ) async throws -> Sent {
     guard let function = router.function(forQueue: queue) else {
       let known = dispatcher.declarations.flatMap(\.queues).sorted()
@@ -87,13 +90,16 @@ extension TestHost {
     }
     let ingest = try ingest(
       bytes, from: "/queues/\(queue)", for: function, contentType: contentType,
-      options: [("apus-id", id), ("apus-type", type), ("apus-subject", subject)])
+      options: [
+        ("apus-id", id), ("apus-type", type), ("apus-subject", subject),
+        ("apus-priority", priority?.rawValue),
+      ])
     let proposals = ingest.events.map { event in
       Proposal(
         function: function.name, trigger: "queue:\(queue)", queue: queue, event: event,
         key: function.idempotency.key == nil && ingest.idsAreGiven
           ? ProposedKey(text: "\(event.source) \(event.id)") : nil,
-        dueAt: delay > .zero ? clocks.wall + delay : nil)
+        dueAt: delay > .zero ? clocks.wall + delay : nil, priority: ingest.priority)
     }
     return try await accept(proposals)
   }

@@ -58,19 +58,19 @@ extension TestHost {
     let news = recordNews
     recordNews = []
     var reached: UInt64?
-    var rows: [(function: String, news: RecordNews)] = []
+    var rows: [(read: String, news: RecordNews)] = []
     var replays: [(token: UInt64, news: RecordNews)] = []
     for one in news {
       switch one {
       case .durable(let sequence): reached = max(reached ?? 0, sequence)
-      case .waiting(let function, _, _, _): rows.append((function, one))
+      case .rows(let read, _, _): rows.append(("\(read)", one))
       case .replay(let token, _): replays.append((token, one))
       // The ledger has thrown already.
       case .stalled, .healed, .readFailed: break
       }
     }
     if let reached { dispatcher.hear(.durable(upTo: reached)) }
-    for row in rows.sorted(by: { $0.function < $1.function }) { dispatcher.hear(row.news) }
+    for row in rows.sorted(by: { $0.read < $1.read }) { dispatcher.hear(row.news) }
     for replay in replays.sorted(by: { $0.token < $1.token }) { dispatcher.hear(replay.news) }
   }
 

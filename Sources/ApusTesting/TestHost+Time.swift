@@ -60,7 +60,7 @@ extension TestHost {
   /// Lets the deadlines of a function's running attempts pass, without waiting for its handlers.
   ///
   /// Each of these attempts is cancelled as a host cancels it, and its timeout is recorded. Use it after
-  /// ``send(_:_:id:type:subject:delay:)`` for a handler that takes longer than its manifest allows;
+  /// ``send(_:_:id:type:subject:delay:priority:)`` for a handler that takes longer than its manifest allows;
   /// ``settle()`` would wait for it in real time.
   ///
   /// - Parameter function: The function's name in its manifest.

@@ -36,6 +36,40 @@ struct TestHostTests {
     #expect(spent < .seconds(30))
   }
 
+  @Test func `a rate and an order hold in virtual time`() async throws {
+    let house = try await TestHost(
+      manifests: .yaml(
+        """
+        function: step
+        triggers: [{ queue: steps }]
+        rate: 1/s
+        ---
+        function: turn
+        triggers: [{ queue: turns }]
+        order: data.customer
+        retry: { attempts: 2, first: 10s, jitter: none }
+        """)
+    ) {
+      Handler("Step") { (_: NoInput, _) in }
+      Handler("Turn") { (turn: [String: String], context) in
+        if turn["name"] == "first", context.attempt == 1 { throw Trouble() }
+      }
+    }
+    for number in 0..<4 { try await house.send("steps", number) }
+    for (customer, name) in [("a", "first"), ("a", "second"), ("b", "third")] {
+      try await house.send("turns", ["customer": customer, "name": name])
+    }
+    try await house.settle()
+    #expect(house.unfinished.map(\.function) == ["step", "step", "step", "turn", "turn"])
+    try await house.advance(by: .minutes(1))
+    #expect(house.unfinished.isEmpty)
+    let starts = { (one: TestHost.Invocation) in one.attempts.last?.startedAt.dropFirst(17) }
+    #expect(
+      house.invocations(of: "step").map(starts) == ["00.000Z", "01.000Z", "02.000Z", "03.000Z"])
+    // The second waits for the first, through its backoff; another customer does not.
+    #expect(house.invocations(of: "turn").map(starts) == ["10.000Z", "10.000Z", "00.000Z"])
+  }
+
   @Test func `what fires at one instant has had its effects before the next`() async throws {
     let house = try await TestHost(
       manifests: .yaml(
