@@ -4,8 +4,8 @@ import WorkerProtocol
 struct RegisteredHandler: Sendable {
   let description: Hello.Handler
   /// Set for a batch function.
-  let batch: (any BatchBody)?
-  let run: @Sendable (Delivery, Context) async throws -> Answer
+  var batch: (any BatchBody)?
+  var run: @Sendable (Delivery, Context) async throws -> Answer
 
   init<F: Function>(_ function: F) {
     let direct = F.Input.self as? any DirectInput.Type

@@ -30,7 +30,8 @@ final class HandlerSocket: Sendable {
     self.inbox = inbox
     do {
       worker = try Worker(
-        functions: functions.map { begun.witnessing($0) }, descriptor: far.number
+        functions: functions, descriptor: far.number,
+        begun: { begun.note(InvocationID(rawValue: $0)) }
       ) { end in
         withExtendedLifetime(far) {}
         if case .fault(let reason) = end { inbox.workerBroke(reason) }
@@ -51,18 +52,36 @@ final class HandlerSocket: Sendable {
     send(.start, assignment.name) { start.write(to: &$0) }
   }
 
+  /// As one run of the handler; in halves where it is larger than a frame.
+  func start(batch: ArraySlice<Assignment>) {
+    guard batch.count > 1 else { return batch.forEach(start) }
+    let frame = StartBatch(Array(batch))
+    var writer = FrameWriter()
+    guard writer.append(.startBatch, { frame.write(to: &$0) }) else {
+      let half = batch.startIndex + batch.count / 2
+      start(batch: batch[..<half])
+      return start(batch: batch[half...])
+    }
+    for assignment in batch { begun.forget(assignment.name.id) }
+    write(writer.take())
+  }
+
   func cancel(_ attempt: AttemptName) { send(.cancel, attempt) { _ in } }
 
   func hasBegun(_ attempt: AttemptName) -> Bool { begun.contains(attempt.id) }
 
-  /// Blocks while the worker's thread reads, which nothing holds up.
   private func send(
     _ kind: FrameKind, _ attempt: AttemptName, _ payload: (inout FrameWriter) -> Void
   ) {
     var writer = FrameWriter()
     writer.append(
       kind, attempt: UInt16(clamping: attempt.attempt), invocation: attempt.id.rawValue, payload)
-    var rest = writer.take()[...]
+    write(writer.take())
+  }
+
+  /// Blocks while the worker's thread reads, which nothing holds up.
+  private func write(_ frames: [UInt8]) {
+    var rest = frames[...]
     while !rest.isEmpty {
       let count = rest.withUnsafeBytes {
         Glibc.send(descriptor.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
@@ -108,7 +127,7 @@ final class HandlerSocket: Sendable {
       let head = try ResponseHead(reading: payload)
       inbox.post(.streamBegan(name, status: Int(head.status), headers: fields(head.headers)))
     case .responseBody: inbox.post(.streamed(name, Array(payload)))
-    case .crashed, .start, .cancel, .drain, .ping, .pause, .resume:
+    case .crashed, .start, .startBatch, .cancel, .drain, .ping, .pause, .resume:
       inbox.workerBroke("an unexpected \(head.kind) frame")
     }
   }
@@ -126,40 +145,19 @@ private final class Descriptor: Sendable {
 /// Which handlers have been called: one that was told to stop before that is given back, so a test
 /// of a deadline waits for it.
 private final class Begun: Sendable {
-  private let invocations = Locked<Set<String>>([])
+  private let invocations = Locked<Set<InvocationID>>([])
   private let inbox: Inbox
 
   init(inbox: Inbox) { self.inbox = inbox }
 
-  func note(_ invocation: String) {
+  func note(_ invocation: InvocationID) {
     invocations.withLock { _ = $0.insert(invocation) }
     inbox.nudge()
   }
 
-  func forget(_ id: InvocationID) { invocations.withLock { _ = $0.remove(id.description) } }
+  func forget(_ id: InvocationID) { invocations.withLock { _ = $0.remove(id) } }
 
   func contains(_ id: InvocationID) -> Bool {
-    invocations.withLock { $0.contains(id.description) }
+    invocations.withLock { $0.contains(id) }
   }
-
-  func witnessing(_ function: any Function) -> any Function { witnessed(function) }
-
-  private func witnessed<Wrapped: Function>(_ function: Wrapped) -> any Function {
-    Witnessed(wrapped: function, begun: self)
-  }
-}
-
-/// The user's function, and a word to the house when it is called.
-private struct Witnessed<Wrapped: Function>: Function {
-  let wrapped: Wrapped
-  let begun: Begun
-
-  var name: String { wrapped.name }
-
-  func run(_ input: Wrapped.Input, context: Context) async throws -> Wrapped.Output {
-    begun.note(context.invocationID)
-    return try await wrapped.run(input, context: context)
-  }
-
-  func answer(with output: Wrapped.Output) throws -> Answer { try wrapped.answer(with: output) }
 }

@@ -37,6 +37,18 @@ final class InProcessWorkers: WorkerPool {
   func hasRoom(for function: FunctionDeclaration) -> Bool { true }
 
   func start(_ assignment: Assignment) -> Int32 {
+    note(assignment)
+    socket.start(assignment)
+    return 0
+  }
+
+  func start(batch: [Assignment]) -> Int32 {
+    for assignment in batch { note(assignment) }
+    socket.start(batch: batch[...])
+    return 0
+  }
+
+  private func note(_ assignment: Assignment) {
     let function = assignment.function.name
     flights[assignment.name] = Flight(function: function)
     order.append(assignment.name)
@@ -44,12 +56,7 @@ final class InProcessWorkers: WorkerPool {
     started[function, default: 0] += 1
     runningNow[function, default: 0] += 1
     mostAtOnce[function] = max(mostAtOnce[function] ?? 0, runningNow[function] ?? 0)
-    socket.start(assignment)
-    return 0
   }
-
-  /// As the host's workers do it: each of a batch by itself.
-  func start(batch: [Assignment]) -> Int32 { batch.map(start).last ?? 0 }
 
   func cancel(_ attempt: AttemptName) {
     flights[attempt]?.isToldToStop = true

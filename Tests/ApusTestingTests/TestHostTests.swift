@@ -70,6 +70,32 @@ struct TestHostTests {
     #expect(house.invocations(of: "turn").map(starts) == ["10.000Z", "10.000Z", "00.000Z"])
   }
 
+  @Test func `a batch comes together in virtual time`() async throws {
+    let house = try await TestHost(
+      manifests: .yaml(
+        """
+        function: gather
+        triggers: [{ queue: readings }]
+        batch: { size: 3, window: 5s }
+        """)
+    ) {
+      BatchHandler("Gather") { (events: [Event<Int>], context) in
+        for event in events {
+          context.logger.info("\(events.count)")
+          context.done(event)
+        }
+      }
+    }
+    for number in 0..<5 { try await house.send("readings", number) }
+    try await house.settle()
+    #expect(house.unfinished.map(\.state) == [.queued, .queued])
+    try await house.advance(by: .seconds(5))
+    #expect(house.invocations.allSatisfy { $0.state == .succeeded })
+    #expect(house.invocations.last?.endedAt == "2027-01-04T09:00:05.000Z")
+    let sizes = Set(house.invocations.flatMap { $0.logs.map(\.message) })
+    #expect(sizes == ["3", "2"])
+  }
+
   @Test func `what fires at one instant has had its effects before the next`() async throws {
     let house = try await TestHost(
       manifests: .yaml(

@@ -44,7 +44,7 @@ struct PackageName: Equatable {
     "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Observation", "Swift",
     "Synchronization", "Testing", "XCTest",
     // Types that the functions see.
-    "Any", "Answer", "Context", "Function", "FunctionApp", "Handler", "LogVisit", "Protocol",
-    "Reject", "Report", "Retry", "Self", "Type", "Visit", "Welcome",
+    "Any", "Answer", "BatchFunction", "Context", "Event", "Function", "FunctionApp", "Handler",
+    "LogVisit", "Protocol", "Reject", "Report", "Retry", "Self", "Type", "Visit", "Welcome",
   ]
 }
