@@ -41,6 +41,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .library(name: "Apus", targets: ["Apus"]),
+    .library(name: "ApusTesting", targets: ["ApusTesting"]),
     .executable(name: "apus", targets: ["ApusCommand"]),
     .executable(name: "Shop", targets: ["Shop"]),
   ],
@@ -100,6 +101,14 @@ let package = Package(
       "Doors",
       imports: ["Invocations", "Schedules", "HTTP", "EventLoop", "EventSources", "Routing"]),
 
+    // What a user's tests import: the rooms without processes and sockets, on virtual time.
+    room(
+      "ApusTesting",
+      imports: [
+        "Apus", "WorkerProtocol", "Invocations", "Schedules", "Manifests", "EventSources",
+        "Routing", "Dispatching", "Workers", "Records", "HTTP", "Doors",
+      ]),
+
     // Roof and door.
     room(
       "Hosting",
@@ -132,10 +141,12 @@ let package = Package(
       of: "Workers",
       imports: ["EventLoop", "Invocations", "WorkerProtocol", "ScriptedWorker", "CrashingWorker"]),
     tests(of: "Records", imports: ["Invocations", "RecordingChild"]),
+    tests(of: "ApusTesting", imports: ["Apus"]),
+    tests(of: "Shop", imports: ["ApusTesting"]),
     .testTarget(
       name: "ApusCommandTests",
       dependencies: [
-        "ApusCommand", "Hosting", "Doors", "Invocations", "HTTP", "EventLoop",
+        "ApusCommand", "Hosting", "Doors", "Manifests", "Invocations", "HTTP", "EventLoop",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),

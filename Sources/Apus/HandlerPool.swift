@@ -113,7 +113,7 @@ final class HandlerPool: @unchecked Sendable {
 }
 
 /// Starts a detached thread that is never joined.
-func startThread(_ body: @escaping @Sendable () -> Void) {
+package func startThread(_ body: @escaping @Sendable () -> Void) {
   let box = Unmanaged.passRetained(ThreadBody(run: body))
   var attributes = pthread_attr_t()
   pthread_attr_init(&attributes)

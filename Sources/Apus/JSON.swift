@@ -6,18 +6,18 @@
   import Foundation
 #endif
 
-enum JSON {
+package enum JSON {
   // Both are safe to use from many threads at once; only their settings must not change.
   private static let decoder = makeDecoder()
   private static let encoder = makeEncoder()
   private static let dateStyle = Date.ISO8601FormatStyle(includingFractionalSeconds: true)
 
-  static func encode(_ value: some Encodable) throws -> [UInt8] {
+  package static func encode(_ value: some Encodable) throws -> [UInt8] {
     [UInt8](try encoder.encode(value))
   }
 
   /// Throws `UndecodableInput` and nothing else; `root` is the first word of the place it names.
-  static func decode<Value: Decodable>(
+  package static func decode<Value: Decodable>(
     _ type: Value.Type, from bytes: [UInt8], root: String
   ) throws(UndecodableInput) -> Value {
     guard !bytes.isEmpty else {
@@ -53,7 +53,8 @@ enum JSON {
 
   private static func makeEncoder() -> JSONEncoder {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.withoutEscapingSlashes]
+    // Sorted, so that what a handler says twice has the same bytes twice.
+    encoder.outputFormatting = [.withoutEscapingSlashes, .sortedKeys]
     encoder.dateEncodingStrategy = .custom { date, encoder in
       var container = encoder.singleValueContainer()
       try container.encode(date.formatted(dateStyle))

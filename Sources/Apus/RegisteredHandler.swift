@@ -4,8 +4,8 @@ import WorkerProtocol
 struct RegisteredHandler: Sendable {
   let description: Hello.Handler
   /// Set for a batch function.
-  let batch: (any BatchBody)?
-  let run: @Sendable (Delivery, Context) async throws -> Answer
+  var batch: (any BatchBody)?
+  var run: @Sendable (Delivery, Context) async throws -> Answer
   /// Decodes and does nothing else; throws what an attempt would be undecodable for.
   let decode: @Sendable (Delivery) throws -> Void
 

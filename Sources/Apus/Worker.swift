@@ -32,13 +32,18 @@ package final class Worker: Sendable {
   private let state = Locked(State())
   private let ended: @Sendable (WorkerEnd) -> Void
 
+  /// `begun` is told the invocation right before its handler is called.
+  ///
   /// `ended` may be called more than once, from any thread; the first call counts.
   package convenience init(
-    functions: [any Function], descriptor: Int32, ended: @escaping @Sendable (WorkerEnd) -> Void
+    functions: [any Function], descriptor: Int32,
+    begun: (@Sendable (Int64) -> Void)? = nil, ended: @escaping @Sendable (WorkerEnd) -> Void
   ) throws {
+    var table = try RegisteredHandler.table(of: functions)
+    if let begun { table = table.mapValues { $0.witnessed(begun) } }
     self.init(
-      handlers: try RegisteredHandler.table(of: functions), buildID: "", descriptor: descriptor,
-      sharesWithCrashHandler: false, ended: ended)
+      handlers: table, buildID: "", descriptor: descriptor, sharesWithCrashHandler: false,
+      ended: ended)
   }
 
   init(

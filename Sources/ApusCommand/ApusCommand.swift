@@ -20,7 +20,7 @@ struct ApusCommand: ParsableCommand {
     version: version,
     groupedSubcommands: [
       CommandGroup(
-        name: "Host", subcommands: [DevCommand.self, ServeCommand.self]),
+        name: "Host", subcommands: [NewCommand.self, DevCommand.self, ServeCommand.self]),
       CommandGroup(
         name: "Releases",
         subcommands: [DeployCommand.self, ReleasesCommand.self, RollbackCommand.self]),

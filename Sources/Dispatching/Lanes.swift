@@ -263,6 +263,14 @@ final class Lanes {
     return lane.isStopped || lane.storeFrom.map { $0 <= work.place } ?? false
   }
 
+  /// Who has begun and keeps the others of this event's value waiting.
+  func holders(of event: Event) -> [InvocationID] {
+    lanes[rule.lane(of: event, .normal, hasher)]?.holders ?? []
+  }
+
+  /// When the value's next token is there, by the monotonic clock.
+  func rateOpens(_ value: Int64) -> UInt64? { rates?.opensAt(value) }
+
   // MARK: The store
 
   private func wantRead(_ lane: Lane) {

@@ -53,6 +53,8 @@ struct RateGates {
     return bucket.isFull(at: now) ? TokenBucket() : bucket
   }
 
+  func opensAt(_ value: Int64) -> UInt64? { gates[value]?.bucket.opensAt(rule) }
+
   /// True when a token may be taken now; else the lane waits here.
   mutating func admits(_ lane: Lane, _ value: Int64, at now: UInt64) -> Bool {
     if gates[value] == nil {

@@ -2,8 +2,8 @@
 // what the client reads. It answers once, whatever comes first.
 
 import EventLoop
-import HTTP
-import Invocations
+package import HTTP
+package import Invocations
 import Schedules
 
 /// The dispatcher speaks on the loop, so that the listener's calls are on the loop as well.
@@ -78,26 +78,11 @@ final class CallExchange: @preconcurrency CallListener {
     defer { leave() }
     if streaming != nil { return endStream(outcome) }
     guard !exchange.isAnswered else { return }
-    switch outcome {
-    case .refused(let refusal): exchange.respond(.problem(HTTPProblem(refusal)))
-    case .ended(let ending):
-      respond(
-        to: ending.id, ending.state, ending.reason, ending.result, ending.error, replayed: false)
-    case .replayed(let replay?, _):
-      respond(
-        to: replay.id, replay.state, replay.reason, replay.result, replay.error, replayed: true)
-    case .held(let id):
-      let problem = HTTPProblem(
-        status: 500, code: "held", title: "The outcome is unknown",
-        detail: "the handler of invocation \(id) crashed; an operator decides whether it runs again"
-      )
-      exchange.respond(.problem(problem))
-    case .replayed(nil, let id):
-      let problem = HTTPProblem(
-        status: 409, code: "result-not-kept", title: "The stored result is gone",
-        detail: "invocation \(id) had this key; its result is no longer in the store")
-      exchange.respond(.problem(problem))
+    var response = CallResponse.make(outcome)
+    if answer == .invocation, let state = outcome.state {
+      response.headers.append("Apus-State", "\(state)")
     }
+    exchange.respond(response)
   }
 
   private func endStream(_ outcome: CallOutcome) {
@@ -109,17 +94,6 @@ final class CallExchange: @preconcurrency CallListener {
   }
 
   // MARK: Answers
-
-  private func respond(
-    to id: InvocationID, _ state: StateWord, _ reason: DeathReason?, _ result: StoredResult?,
-    _ error: ErrorRecord?, replayed: Bool
-  ) {
-    var response = CallResponse.make(state, reason, result, error)
-    response.headers.append("Apus-Invocation", "\(id)")
-    if replayed { response.headers.append("Idempotency-Replayed", "true") }
-    if answer == .invocation { response.headers.append("Apus-State", "\(state)") }
-    exchange.respond(response)
-  }
 
   private func fields(_ headers: [HTTPCall.Field]) -> HTTPFields {
     var fields = HTTPFields(headers.map { ($0.name, $0.value) })
@@ -164,8 +138,34 @@ extension HTTPResponse {
 }
 
 /// What a finished invocation looks like to the one who called it.
-enum CallResponse {
-  static func make(
+package enum CallResponse {
+  package static func make(_ outcome: CallOutcome) -> HTTPResponse {
+    switch outcome {
+    case .refused(let refusal): return .problem(HTTPProblem(refusal))
+    case .ended(let ending):
+      var response = make(ending.state, ending.reason, ending.result, ending.error)
+      response.headers.append("Apus-Invocation", "\(ending.id)")
+      return response
+    case .replayed(let replay?, _):
+      var response = make(replay.state, replay.reason, replay.result, replay.error)
+      response.headers.append("Apus-Invocation", "\(replay.id)")
+      response.headers.append("Idempotency-Replayed", "true")
+      return response
+    case .held(let id):
+      return .problem(
+        HTTPProblem(
+          status: 500, code: "held", title: "The outcome is unknown",
+          detail: "the handler of invocation \(id) crashed; an operator decides whether it runs "
+            + "again"))
+    case .replayed(nil, let id):
+      return .problem(
+        HTTPProblem(
+          status: 409, code: "result-not-kept", title: "The stored result is gone",
+          detail: "invocation \(id) had this key; its result is no longer in the store"))
+    }
+  }
+
+  private static func make(
     _ state: StateWord, _ reason: DeathReason?, _ result: StoredResult?, _ error: ErrorRecord?
   ) -> HTTPResponse {
     switch state {
@@ -217,6 +217,17 @@ enum CallResponse {
           status: isLate ? 504 : 500, code: error?.code ?? "failed",
           title: isLate ? "The function did not end in time" : "The function failed",
           detail: message))
+    }
+  }
+}
+
+extension CallOutcome {
+  /// nil where no invocation ended.
+  fileprivate var state: StateWord? {
+    switch self {
+    case .ended(let ending): ending.state
+    case .replayed(let replay, _): replay?.state
+    case .refused, .held: nil
     }
   }
 }

@@ -25,6 +25,9 @@ extension ControlDoor {
     switch verb {
     case "cancel": cancel(exchange, record)
     case "retry": retry(exchange, record)
+    case "why":
+      let cause = house.cause(of: record)
+      respond(exchange) { $0.why(record, cause) }
     default: respond(exchange) { $0.invocation(record, isWhole: true) }
     }
   }

@@ -140,7 +140,7 @@ enum Call {
     switch (path[0], path.count, path.last) {
     case ("queues", 1, _), ("queues", 2, _), ("functions", 1, _), ("functions", 2, _),
       ("timers", 1, _), ("timers", 2, _), ("invocations", 1, _), ("invocations", 2, _),
-      ("dead-letters", 1, _), ("stream", 1, _), ("releases", 2, _):
+      ("invocations", 3, "why"), ("dead-letters", 1, _), ("stream", 1, _), ("releases", 2, _):
       ["GET"]
     case ("events", 1, _), ("dead-letters", 2, "redrive"), ("dead-letters", 2, "purge"),
       ("queues", 3, "pause"), ("queues", 3, "resume"), ("queues", 3, "purge"),

@@ -15,35 +15,24 @@ package final class FunctionDoor: HTTPResponder {
   package init(house: any House) { self.house = house }
 
   package func admit(_ head: HTTPRequest) -> HTTPAdmission {
-    switch house.router.match(method: head.method, path: head.path) {
-    case .found(let function, _, _): .accept(bodyBytesMax: function.payloadBytesMax)
-    case .methodNotAllowed(let allow):
-      .refuse(head.method == "OPTIONS" ? .options(allow) : .problem(.methodNotAllowed(allow)))
-    case .notFound:
-      .refuse(
-        .problem(
-          HTTPProblem(
-            status: 404, code: "no-route", title: "No such route",
-            detail: "no function has an http trigger for \(head.method) \(head.path)")))
-    case .badPath(let reason): .refuse(.problem(.badRequest("bad-path", reason)))
+    let match = house.router.match(method: head.method, path: head.path)
+    if case .found(let function, _, _) = match {
+      return .accept(bodyBytesMax: function.payloadBytesMax)
     }
+    return .refuse(RoutedCall.refusal(of: match, method: head.method, path: head.path))
   }
 
   package func handle(_ exchange: HTTPExchange) {
     let request = exchange.request
-    guard
-      case .found(let function, let route, let parameters) = house.router.match(
-        method: request.method, path: request.path)
-    else {
-      // A release changed the routes while the body was on its way.
-      return exchange.respond(.problem(.notFound("\(request.method) \(request.path)")))
-    }
-    do throws(RequestFault) {
-      let key = try idempotencyKey(of: request, for: function)
-      let proposal = proposal(request, function, route, parameters, key)
-      try start(proposal, exchange)
-    } catch {
-      exchange.respond(error.response)
+    let call = RoutedCall.read(
+      method: request.method, path: request.path, query: request.query, fields: request.fields,
+      body: request.body, router: house.router, id: ids.next(at: house.clocks.wall))
+    switch call {
+    case .answer(let response): exchange.respond(response)
+    case .proposal(let proposal):
+      do throws(RequestFault) { try start(proposal, exchange) } catch {
+        exchange.respond(error.response)
+      }
     }
   }
 
@@ -67,51 +56,12 @@ package final class FunctionDoor: HTTPResponder {
     case .failure(let refusal): exchange.respond(.problem(HTTPProblem(refusal)))
     }
   }
-
-  private func idempotencyKey(
-    of request: HTTPRequest, for function: FunctionDeclaration
-  ) throws(RequestFault) -> ProposedKey? {
-    let text: String?
-    do {
-      text = try IdempotencyKeyField.key(in: request.fields)
-    } catch {
-      throw RequestFault("bad-idempotency-key", error.message)
-    }
-    if let text { return ProposedKey(text: text, body: request.body) }
-    guard function.idempotency.isRequired, function.idempotency.key == nil else { return nil }
-    throw RequestFault(
-      "idempotency-key-missing",
-      "this function asks for an Idempotency-Key header; send one that is unique to the request, "
-        + "and the same one when you send the request again")
-  }
-
-  private func proposal(
-    _ request: HTTPRequest, _ function: FunctionDeclaration, _ route: HTTPRoute,
-    _ parameters: [HTTPCall.Field], _ key: ProposedKey?
-  ) -> Proposal {
-    let fields = request.fields
-    let call = HTTPEventSource.call(
-      method: request.method, path: request.path, query: request.query, parameters: parameters,
-      headers: fields)
-    let event = HTTPEventSource.event(
-      for: call, body: request.body, function: function.name, id: ids.next(at: house.clocks.wall),
-      trace: TraceContext(headers: fields))
-    return Proposal(
-      function: function.name, trigger: "http:\(route.method) \(route.pattern)", event: event,
-      call: call, storedCall: HTTPEventSource.withoutSecrets(call), key: key)
-  }
 }
 
 extension HTTPRequest {
   /// The headers in the words of the rooms behind the doors.
   var fields: [HTTPCall.Field] {
     headers.entries.map { HTTPCall.Field(name: $0.0, value: $0.1) }
-  }
-}
-
-extension HTTPResponse {
-  static func options(_ allow: [String]) -> HTTPResponse {
-    HTTPResponse(status: 204, headers: HTTPFields([("Allow", allow.joined(separator: ", "))]))
   }
 }
 

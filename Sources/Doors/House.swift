@@ -37,6 +37,8 @@ package protocol House: AnyObject {
   func firings(
     of timer: String,
     then: @escaping @LoopActor (Result<[MissedInstant], InspectionFault>) -> Void)
+  /// What an unfinished invocation waits for.
+  func cause(of record: InvocationRecord) -> WaitingCause
   func follow(_ listener: any HappeningListener)
   func unfollow(_ listener: any HappeningListener)
 

@@ -1,11 +1,11 @@
 // Every error that a door can answer with, as a problem with a stable code. The words name what is
 // wrong and what to do.
 
-import HTTP
-import Invocations
+package import HTTP
+package import Invocations
 
 extension HTTPProblem {
-  static func unknownQueue(_ name: String, known: [String]) -> HTTPProblem {
+  package static func unknownQueue(_ name: String, known: [String]) -> HTTPProblem {
     let has = known.isEmpty ? "there are no queues" : "there are \(known.joined(separator: ", "))"
     return HTTPProblem(
       status: 404, code: "unknown-queue", title: "No such queue",
@@ -45,7 +45,7 @@ extension HTTPProblem {
     HTTPProblem(status: 409, code: code, title: "Not in this state", detail: detail)
   }
 
-  init(_ refusal: Refusal) {
+  package init(_ refusal: Refusal) {
     switch refusal {
     case .unknownFunction(let name):
       self = .unknown("function", name)

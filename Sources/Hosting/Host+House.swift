@@ -112,6 +112,15 @@ extension Host: House {
     store.missedInstants(timer: timer, limit: 100) { back.give($0.mapError(InspectionFault.init)) }
   }
 
+  package func cause(of record: InvocationRecord) -> WaitingCause {
+    var cause = dispatcher.cause(of: record)
+    if case .noWorker = cause.obstacle {
+      let reason = bulletin.statistics.unhealthy[record.acceptance.function]
+      cause.obstacle = .noWorker(reason: reason)
+    }
+    return cause
+  }
+
   package func follow(_ listener: any HappeningListener) { bulletin.add(listener) }
   package func unfollow(_ listener: any HappeningListener) { bulletin.remove(listener) }
 

@@ -1,18 +1,18 @@
 // The worker's words in the words of the house, and the other way round. Only translation: who may
 // say what, and when, is the matter of `WorkerProcess`.
-import Invocations
+package import Invocations
 import Schedules
-import WorkerProtocol
+package import WorkerProtocol
 
 extension AttemptAnswer {
-  init(result payload: UnsafeRawBufferPointer) throws(FrameFault) {
+  package init(result payload: UnsafeRawBufferPointer) throws(FrameFault) {
     let result = try AttemptResult(reading: payload)
     self = .succeeded(
       HandlerValue(result.value), emitted: result.emitted.map(EmittedEvent.init),
       cpuMicroseconds: Int64(clamping: result.cpuMicroseconds))
   }
 
-  init(failure payload: UnsafeRawBufferPointer) throws(FrameFault) {
+  package init(failure payload: UnsafeRawBufferPointer) throws(FrameFault) {
     let failure = try AttemptFailure(reading: payload)
     let cpuMicroseconds = Int64(clamping: failure.cpuMicroseconds)
     let kind: Failure.Kind
@@ -62,12 +62,12 @@ extension EmittedEvent {
   }
 }
 
-func fields(_ pairs: [NameValue]) -> [HTTPCall.Field] {
+package func fields(_ pairs: [NameValue]) -> [HTTPCall.Field] {
   pairs.map { HTTPCall.Field(name: $0.name, value: $0.value) }
 }
 
 extension LogEntry.Level {
-  var word: String {
+  package var word: String {
     switch self {
     case .trace: "trace"
     case .debug: "debug"
@@ -113,7 +113,7 @@ extension WorkerRoster.Kind {
 // Field by field from the assignment, without copies of the values between: this runs for every
 // attempt, and a copied event costs a dozen reference counts.
 extension Start {
-  init(_ assignment: Assignment, remainingNanoseconds: UInt64) {
+  package init(_ assignment: Assignment, remainingNanoseconds: UInt64) {
     self.init(
       function: assignment.function.name, handler: assignment.function.handler,
       attemptsMax: UInt16(clamping: assignment.attemptsMax),

@@ -1,8 +1,8 @@
 // Attempts that a worker runs as one run of a handler: what holds for all of them when one is
 // cancelled, is overdue or crashes. Their answers are taken one by one, as of any attempt.
 import EventLoop
-import Invocations
-import WorkerProtocol
+package import Invocations
+package import WorkerProtocol
 
 /// One batch in one worker, shared by its attempts that are in flight.
 @LoopActor
@@ -73,7 +73,7 @@ extension WorkerProcess {
 }
 
 extension StartBatch {
-  init(_ batch: [Assignment]) {
+  package init(_ batch: [Assignment]) {
     self.init(
       items: batch.map { assignment in
         guard let attempt = UInt16(exactly: assignment.name.attempt) else {

@@ -222,36 +222,14 @@ struct InvocationStoryTests {
 }
 
 struct ReasoningTests {
-  private func why(_ record: String, function: String? = nil, queue: String? = nil) -> String {
-    Reasoning(
-      Answer(record), function: function.map { Answer($0) }, queue: queue.map { Answer($0) }
-    )
-    .sentence(plain)
+  private func why(_ record: String, cause: String? = nil) -> String {
+    Reasoning(Answer(record), cause: cause.map { Answer($0) }).sentence(plain)
   }
 
-  private let queued =
-    #"{"state":"queued","function":"f","queue":"q","dueAt":"2027-01-15T08:00:00.000Z","attempt":0}"#
-
-  @Test func `the first obstacle of a queued invocation is named`() {
+  @Test func `what one waits for is said in the host's words`() {
     #expect(
-      why(#"{"state":"queued","function":"f","dueAt":"2027-01-15T08:01:00.000Z"}"#)
-        == "It waits for its time, 2027-01-15T08:01:00.000Z (in 1m).")
-    #expect(why(queued).contains("a release that declares function 'f'"))
-    let free = #"{"state":"active","waiting":3,"running":1,"concurrency":2}"#
-    #expect(
-      why(queued, function: free, queue: #"{"paused":true}"#)
-        == "Queue 'q' is paused: apus queues resume q.")
-    let paused = #"{"state":"paused","pausedSince":"2027-01-15T07:57:00.000Z"}"#
-    #expect(
-      why(queued, function: paused)
-        == "Function 'f' is paused since 3m ago: apus functions resume f.")
-    #expect(
-      why(queued, function: #"{"state":"unhealthy","problem":"no\nsecret"}"#)
-        == "The workers of function 'f' do not start: no secret.")
-    #expect(
-      why(queued, function: #"{"state":"active","waiting":3,"running":2,"concurrency":2}"#)
-        == "Function 'f' runs 2 of at most 2 at once; 3 wait, this one among them.")
-    #expect(why(queued, function: free).hasPrefix("It stands in the line of function 'f', where 3"))
+      why(#"{"state":"queued","function":"f"}"#, cause: #"{"sentence":"Queue 'q' is paused."}"#)
+        == "Queue 'q' is paused.")
   }
 
   @Test func `every other state has its sentence`() {

@@ -66,11 +66,10 @@ struct InvocationsCommand: ParsableCommand {
     func run() throws {
       let client = try asking.client()
       let answer = try client.get(["v1", "invocations", id])
-      // Both may be gone with an earlier release; then the invocation alone has to tell.
-      let function = answer["function"].flatMap { try? client.get(["v1", "functions", $0]) }
-      let queue = answer["queue"].flatMap { try? client.get(["v1", "queues", $0]) }
-      asking.show(answer) { presentation in
-        [Reasoning(answer, function: function, queue: queue).sentence(presentation)]
+      let isWaiting = ["queued", "waiting", "held"].contains(answer["state"] ?? "")
+      let cause = isWaiting ? try client.get(["v1", "invocations", id, "why"]) : nil
+      asking.show(cause ?? answer) { presentation in
+        [Reasoning(answer, cause: cause).sentence(presentation)]
       }
     }
   }

@@ -56,6 +56,47 @@ enum Files {
     }
   }
 
+  /// With the folders on the way to it; for a file that is not there.
+  static func write(_ text: String, to path: String) throws(Fault) {
+    try makeFolders(of: path)
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw Fault(path, errno) }
+    defer { close(descriptor) }
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+      let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw Fault(path, errno) }
+      rest = rest.dropFirst(count)
+    }
+  }
+
+  private static func makeFolders(of path: String) throws(Fault) {
+    guard let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
+    let folder = String(path[..<slash])
+    if isDirectory(folder) { return }
+    try makeFolders(of: folder)
+    guard mkdir(folder, 0o755) == 0 || errno == EEXIST else { throw Fault(folder, errno) }
+  }
+
+  /// On the same disk as `path`, so that it can be renamed to it.
+  static func makeTemporaryFolder(beside path: String) throws(Fault) -> String {
+    var template = Array("\(path).XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw Fault(path, errno) }
+    let folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard chmod(folder, 0o755) == 0 else { throw Fault(folder, errno) }
+    return folder
+  }
+
+  /// What of it can be removed; links are not followed.
+  static func removeAll(_ folder: String) {
+    for name in names(in: folder) {
+      let inner = "\(folder)/\(name)"
+      if isDirectory(inner, followingLinks: false) { removeAll(inner) } else { unlink(inner) }
+    }
+    rmdir(folder)
+  }
+
   static func names(in directory: String) -> [String] {
     guard let stream = opendir(directory) else { return [] }
     defer { closedir(stream) }
