@@ -108,8 +108,11 @@ extension Dispatcher {
   }
 
   /// Sends a dead letter again as a new invocation that names the old one.
+  ///
+  /// `delay` keeps many of them from running all at once.
   package func redrive(
-    _ letter: Acceptance, answered: @escaping (Result<[Accepted], Refusal>) -> Void
+    _ letter: Acceptance, delay: Duration = .zero,
+    answered: @escaping (Result<[Accepted], Refusal>) -> Void
   ) {
     guard let desk = desks[letter.function], desk.isDeclared else {
       return answered(.failure(.unknownFunction(letter.function)))
@@ -119,7 +122,7 @@ extension Dispatcher {
       Acceptance(
         id: ids.next(at: now), function: letter.function, trigger: letter.trigger,
         queue: letter.queue, event: letter.event, call: letter.call, cause: letter.cause,
-        redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now,
+        redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now + delay,
         attemptsMax: desk.declaration.retry.attemptsMax, priority: letter.priority,
         standing: redriveStanding(of: letter, at: desk)))
     if isDraining { return answered(.failure(.draining)) }

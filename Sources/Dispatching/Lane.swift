@@ -49,9 +49,11 @@ final class Lane {
 
   func insert(_ work: Work) {
     let entry = WaitingLine.Entry(place: work.place, work: work)
-    // Nearly always at the end.
+    // Nearly always at the end. Never before a retry: that one is later by its backoff only.
     var place = entries.count
-    while place > 0, entry < entries[place - 1] { place -= 1 }
+    while place > 0, entry < entries[place - 1], !holders.contains(entries[place - 1].work.id) {
+      place -= 1
+    }
     entries.insert(entry, at: place)
     bytes += work.payloadBytes
   }

@@ -13,11 +13,18 @@ final class BulkAction {
   private unowned let house: any House
   private let exchange: HTTPExchange
   private let isDryRun: Bool
+  private let pace: Duration
   private var selected = 0
   private var done = 0
+  private var sent = 0
   private var refused: [(InvocationID, String)] = []
 
-  init(_ verb: Verb, on house: any House, _ exchange: HTTPExchange, isDryRun: Bool) {
+  /// `pace` is the time between two that are sent again.
+  init(
+    _ verb: Verb, on house: any House, _ exchange: HTTPExchange, isDryRun: Bool,
+    pace: Duration = .zero
+  ) {
+    self.pace = pace
     self.verb = verb
     self.house = house
     self.exchange = exchange
@@ -72,7 +79,10 @@ final class BulkAction {
     case .redrive:
       var open = letters.count
       for letter in letters {
-        house.redrive(letter) { outcome in
+        // Each is on disk at once and due in its turn: the pace outlives the call and the host.
+        let delay = pace * sent
+        sent += 1
+        house.redrive(letter, delay: delay) { outcome in
           switch outcome {
           case .success: self.done += 1
           case .failure(let refusal):
@@ -104,6 +114,26 @@ final class BulkAction {
       }
     }
     exchange.respond(.json(200, json.bytes))
+  }
+}
+
+/// How fast dead letters are sent again: `10/s`, `100/min`, `5/h`.
+enum RedrivePace {
+  static let countMax = 100_000
+
+  static func read(_ text: String?) throws(RequestFault) -> Duration {
+    guard let text else { return .zero }
+    let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+    let periods: [Substring: Int] = ["s": 1, "min": 60, "h": 3600]
+    guard parts.count == 2, let count = Int(parts[0]), (1...countMax).contains(count),
+      let seconds = periods[parts[1]]
+    else {
+      throw RequestFault(
+        "bad-parameter",
+        "'rate' must be a whole number up to \(countMax) and /s, /min or /h, such as 10/s; got "
+          + "'\(text)'")
+    }
+    return .seconds(seconds) / count
   }
 }
 

@@ -94,7 +94,7 @@ extension ControlDoor {
         let detail = "invocation \(id) was sent again as \(again)"
         return exchange.respond(.problem(.conflict("already-redriven", detail)))
       }
-      house.redrive(record.acceptance) { outcome in
+      house.redrive(record.acceptance, delay: .zero) { outcome in
         switch outcome {
         case .success(let items):
           var json = JSONWriter()
@@ -139,7 +139,8 @@ extension ControlDoor {
   }
 
   private func bulk(_ exchange: HTTPExchange, _ verb: BulkAction.Verb) throws(RequestFault) {
-    let allowed = RequestQuery.filters.union(["dryRun", "all"])
+    let allowed = RequestQuery.filters.union(
+      ["dryRun", "all"] + (verb == .redrive ? ["rate"] : []))
     let query = try RequestQuery(exchange.request.query, allowed: allowed)
     let wish = try BulkWish(exchange.request.body)
     var filter = try query.filter(now: house.clocks.wall)
@@ -153,7 +154,8 @@ extension ControlDoor {
         "name dead letters by {\"ids\": […]} in the body or by a filter in the query, "
           + "or say all=true for every one")
     }
-    BulkAction(verb, on: house, exchange, isDryRun: isDryRun).begin(wish.ids, filter)
+    let pace = try RedrivePace.read(query["rate"] ?? wish.rate)
+    BulkAction(verb, on: house, exchange, isDryRun: isDryRun, pace: pace).begin(wish.ids, filter)
   }
 }
 
@@ -165,13 +167,14 @@ extension InvocationFilter {
   }
 }
 
-/// The body of a bulk call: `{"ids": […], "dryRun": true, "all": true}`, or nothing.
+/// The body of a bulk call: `{"ids": […], "dryRun": true, "all": true, "rate": "10/s"}`, or nothing.
 struct BulkWish {
   static let idsMax = 10_000
 
   var ids: [InvocationID] = []
   var isDryRun = false
   var isAll = false
+  var rate: String?
 
   init(_ body: [UInt8]) throws(RequestFault) {
     guard !body.isEmpty else { return }
@@ -182,8 +185,10 @@ struct BulkWish {
         case "ids": ids = try Self.ids(Array(value.bytes))
         case "dryRun": isDryRun = value.text == "true"
         case "all": isAll = value.text == "true"
+        case "rate": rate = value.string ?? value.text
         default:
-          throw RequestFault("bad-body", "unknown member '\(name)'; there are ids, dryRun, all")
+          throw RequestFault(
+            "bad-body", "unknown member '\(name)'; there are ids, dryRun, all, rate")
         }
       }
     } catch let fault as RequestFault {

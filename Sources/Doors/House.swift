@@ -51,7 +51,8 @@ package protocol House: AnyObject {
   /// Lets held work run again; false when it is not held.
   func release(_ record: InvocationRecord) -> Bool
   func redrive(
-    _ letter: Acceptance, answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void)
+    _ letter: Acceptance, delay: Duration,
+    answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void)
   func purge(_ letters: [InvocationID], then: @escaping @LoopActor () -> Void)
 
   // Releases.

@@ -150,9 +150,10 @@ extension Host: House {
   package func hurry(_ id: InvocationID) -> Bool { dispatcher.hurry(id) }
 
   package func redrive(
-    _ letter: Acceptance, answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void
+    _ letter: Acceptance, delay: Duration,
+    answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void
   ) {
-    dispatcher.redrive(letter) { answered($0) }
+    dispatcher.redrive(letter, delay: delay) { answered($0) }
   }
 
   package func purge(_ letters: [InvocationID], then: @escaping @LoopActor () -> Void) {

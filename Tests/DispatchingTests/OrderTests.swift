@@ -57,6 +57,29 @@ struct OrderTests {
     #expect(house.workers.running.values.map(text) == [#"{"order":"a","n":0}"#])
   }
 
+  @Test func `what was sent before a backoff ended does not stand before the retry`() {
+    var one = charge
+    one.concurrency.limit = 1
+    let house = TestHouse([one])
+    _ = send(house, "a", 0)
+    house.settle()
+    house.fail(house.workers.started[0])
+    _ = send(house, "c", 0)
+    house.settle()
+    _ = send(house, "d", 0)
+    house.settle()
+    _ = send(house, "a", 1)
+    house.clocks.advance(by: .seconds(1))
+    let done = AttemptAnswer.succeeded(.nothing, emitted: [], cpuMicroseconds: 0)
+    house.dispatcher.hear(house.workers.answer(house.workers.started[1].name, done))
+    house.settle()
+    for _ in 0..<3 {
+      if let next = house.workers.running.values.first { house.succeed(next) }
+    }
+    #expect(house.workers.started.count == 5)
+    #expect(house.dispatcher.counts.first?.unfinished == 0)
+  }
+
   @Test func `held work keeps its place until an operator lets it go on`() throws {
     let house = TestHouse([charge])
     let first = send(house, "a", 0)

@@ -45,11 +45,16 @@ struct DeadLettersCommand: ParsableCommand {
   struct Redrive: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Sends dead letters again, each as a new invocation that names the old one.",
-      discussion: "Example: apus dead-letters redrive --queue payments --dry-run")
+      discussion: "Example: apus dead-letters redrive --queue payments --rate 10/s")
     @OptionGroup var selection: DeadLetterSelection
+    @Option(
+      help: ArgumentHelp(
+        "How fast they may run again, such as 10/s or 100/min (default: at once).",
+        valueName: "count/period"))
+    var rate: String?
     @OptionGroup var asking: AskingOptions
 
-    func run() throws { try selection.act("redrive", asking) }
+    func run() throws { try selection.act("redrive", [("rate", rate)], asking) }
   }
 
   struct Purge: ParsableCommand {
@@ -59,7 +64,7 @@ struct DeadLettersCommand: ParsableCommand {
     @OptionGroup var selection: DeadLetterSelection
     @OptionGroup var asking: AskingOptions
 
-    func run() throws { try selection.act("purge", asking) }
+    func run() throws { try selection.act("purge", [], asking) }
   }
 }
 
@@ -83,8 +88,10 @@ struct DeadLetterSelection: ParsableArguments {
     }
   }
 
-  func act(_ verb: String, _ asking: AskingOptions) throws {
-    let flags = [("all", all ? "true" : nil), ("dryRun", dryRun ? "true" : nil)]
+  func act(
+    _ verb: String, _ options: [(String, String?)], _ asking: AskingOptions
+  ) throws {
+    let flags = [("all", all ? "true" : nil), ("dryRun", dryRun ? "true" : nil)] + options
     let answer = try asking.client(readTimeout: .seconds(3600)).post(
       ["v1", "dead-letters", verb], filter.query + flags,
       headers: [("Content-Type", "application/json")], body: body)

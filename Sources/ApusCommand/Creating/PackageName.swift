@@ -35,7 +35,7 @@ struct PackageName: Equatable {
     // The targets of Apus.
     "Apus", "ApusCommand", "ApusTesting", "Benchmarks", "CCrash", "CLibuv", "CrashingWorker",
     "Dispatching", "Doors", "EventLoop", "EventSources", "HTTP", "Hosting", "HouseRules",
-    "Invocations", "Manifests", "RecordingChild", "Records", "Routing", "Schedules",
+    "Invocations", "Manifests", "RecordingChild", "Records", "Releases", "Routing", "Schedules",
     "ScriptedWorker", "Shop", "TestSupport", "WorkerProtocol", "Workers",
     // What it is built from.
     "ArgumentParser", "Collections", "DequeModule", "GRDB", "GRDBSQLite", "HeapModule", "Logging",
