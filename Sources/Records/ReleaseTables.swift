@@ -34,10 +34,13 @@ final class ReleaseTables {
     self.activation.add(activation.at.milliseconds)
     self.activation.add(activation.by)
     try self.activation.run()
-    for statement in [pruneReleases, pruneActivations] {
-      statement.begin().add(StoreLimits.releasesMax)
-      try statement.run()
-    }
+    try prune(pruneReleases)
+    try prune(pruneActivations)
+  }
+
+  private func prune(_ statement: Statement) throws(SQLiteFailure) {
+    statement.begin().add(StoreLimits.releasesMax)
+    try statement.run()
   }
 }
 
