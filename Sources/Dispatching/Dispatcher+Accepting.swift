@@ -50,6 +50,9 @@ extension Dispatcher {
   /// answer waits for the record.
   package func call(_ proposal: Proposal, listener: any CallListener) {
     if let refusal = refusal(of: [proposal]) { return listener.callEnded(.refused(refusal)) }
+    if desks[proposal.function]?.pausedSince != nil, known(proposal) == nil {
+      return listener.callEnded(.refused(.functionPaused(proposal.function)))
+    }
     var changes: [RecordChange] = []
     if let known = known(proposal) {
       changes.append(.duplicate(known.entry.invocation))
@@ -85,6 +88,9 @@ extension Dispatcher {
           function: proposal.function, bytes: bytes, bytesMax: desk.declaration.payloadBytesMax)
       }
       wanted[proposal.function, default: 0] += 1
+      if let path = missingKey(of: proposal, at: desk) {
+        return .keyMissing(function: proposal.function, path: path)
+      }
       if proposal.priority != nil, desk.declaration.order != nil {
         return .orderedFunction(proposal.function)
       }
@@ -95,6 +101,17 @@ extension Dispatcher {
       if keys.isFull, keyText(of: proposal) != nil { return .keysFull }
     }
     return nil
+  }
+
+  /// Where the key had to be.
+  ///
+  /// A timer's event is not its sender's to mend.
+  private func missingKey(of proposal: Proposal, at desk: FunctionDesk) -> String? {
+    let policy = desk.declaration.idempotency
+    guard policy.isRequired, let path = policy.key, !proposal.trigger.hasPrefix("timer:"),
+      keyText(of: proposal)?.isEmpty ?? true
+    else { return nil }
+    return path.source
   }
 
   // MARK: Keys

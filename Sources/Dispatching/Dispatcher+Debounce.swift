@@ -58,13 +58,22 @@ extension Dispatcher {
   func replaceFormer(of work: Work, at desk: FunctionDesk) {
     guard let former = work.replaces else { return }
     work.replaces = nil
-    guard desk.quiet.remove(former.id) != nil else { return }
+    guard desk.quiet.remove(former.id) != nil else { return beginAnew(work, at: desk) }
     let replaced = live[former.id] ?? stub(of: former, work.acceptance)
     _ = apply(.cancelled(attempt: nil), to: replaced, desk.declaration)
     var ending = ending(of: replaced, attempt: nil, error: nil)
     ending.reason = .replaced
     ending.replacedBy = work.id
     end(replaced, ending)
+  }
+
+  /// The former one began before this one was on disk: a quiet time of its own begins.
+  private func beginAnew(_ work: Work, at desk: FunctionDesk) {
+    guard let rule = desk.declaration.debounce, let debounce = work.acceptance.standing.debounce,
+      desk.debounced[debounce.value]?.id == work.id
+    else { return }
+    desk.debounced[debounce.value]?.since = clocks.wall
+    work.due = max(work.due, clocks.wall + rule.quiet)
   }
 
   /// Stands for work that only the store has.

@@ -123,7 +123,7 @@ extension Dispatcher {
         id: ids.next(at: now), function: letter.function, trigger: letter.trigger,
         queue: letter.queue, event: letter.event, call: letter.call, cause: letter.cause,
         redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now + delay,
-        attemptsMax: desk.declaration.retry.attemptsMax, priority: letter.priority,
+        attemptsMax: attemptsMax(of: letter, at: desk), priority: letter.priority,
         standing: redriveStanding(of: letter, at: desk)))
     if isDraining { return answered(.failure(.draining)) }
     guard redriven.note(letter.id) else { return answered(.failure(.alreadyRedriven(letter.id))) }
@@ -140,6 +140,12 @@ extension Dispatcher {
         work.wasRefused
           ? .failure(.storeStalled(reason: "the record could not be written")) : .success([item]))
     }
+  }
+
+  /// As the manifest has it now; a call has one attempt unless it says otherwise.
+  private func attemptsMax(of letter: Acceptance, at desk: FunctionDesk) -> Int {
+    let policy = desk.declaration.retry
+    return letter.call != nil && !policy.attemptsAreGiven ? 1 : policy.attemptsMax
   }
 
   /// A dead letter does not wait for a quiet time again.

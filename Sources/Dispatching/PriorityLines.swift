@@ -26,15 +26,41 @@ struct PriorityLines {
 
   /// The next that is due, each priority in its turn.
   mutating func popDue(at now: WallTime) -> Work? {
-    var isDue = [false, false, false]
-    for place in 0..<3 where lines[place].count > 0 { isDue[place] = lines[place].hasDue(at: now) }
-    guard let priority = turns.next(among: { isDue[$0.rawValue - 1] }) else { return nil }
-    return self[priority].popDue(at: now)
+    // Nearly always one line has anything: then there are no turns to take.
+    guard let only = onlyLineWithWork else { return popInTurn(at: now) }
+    return only < 0 ? nil : lines[only].popDue(at: now)
+  }
+
+  /// The line that alone holds something, -1 where none does, nil where several do.
+  private var onlyLineWithWork: Int? {
+    var only = -1
+    for place in lines.indices where lines[place].count > 0 {
+      guard only < 0 else { return nil }
+      only = place
+    }
+    return only
+  }
+
+  private mutating func popInTurn(at now: WallTime) -> Work? {
+    var isDue = (high: false, normal: false, low: false)
+    isDue.high = self[.high].hasDue(at: now)
+    isDue.normal = self[.normal].hasDue(at: now)
+    isDue.low = self[.low].hasDue(at: now)
+    let next = turns.next { priority in
+      switch priority {
+      case .high: isDue.high
+      case .normal: isDue.normal
+      case .low: isDue.low
+      }
+    }
+    guard let next else { return nil }
+    return self[next].popDue(at: now)
   }
 
   /// Gives back what is too much; returns it, so that its payloads can be forgotten.
   mutating func trim() -> [Work] {
-    lines.indices.flatMap { lines[$0].isOverFull ? lines[$0].trim() : [] }
+    guard lines.contains(where: \.isOverFull) else { return [] }
+    return lines.indices.flatMap { lines[$0].isOverFull ? lines[$0].trim() : [] }
   }
 
   mutating func reset(storeHasMore: Bool) -> [Work] {

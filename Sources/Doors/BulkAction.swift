@@ -43,7 +43,7 @@ final class BulkAction {
     house.invocation(id) { outcome in
       switch outcome {
       case .failure(let fault): self.exchange.respond(.problem(.inspection(fault)))
-      case .success(let record?) where record.state == .dead && record.redrivenAs == nil:
+      case .success(let record?) where record.state == .dead && !record.isSettled:
         self.act(on: [record.acceptance]) { self.take(ids.dropFirst()) }
       case .success:
         self.refused.append((id, "it is not a dead letter"))

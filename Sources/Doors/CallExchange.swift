@@ -103,7 +103,8 @@ final class CallExchange: @preconcurrency CallListener {
 
   private func respondLater() {
     guard !exchange.isAnswered, let invocation else { return }
-    exchange.respond(.accepted(invocation, preference: "wait"))
+    let address = answer == .response ? house.controlDoorAddress : ""
+    exchange.respond(.accepted(invocation, preference: "wait", at: address))
     leave()
   }
 
@@ -125,12 +126,15 @@ final class CallExchange: @preconcurrency CallListener {
 }
 
 extension HTTPResponse {
-  /// 202 for a caller that does not wait; the invocation is asked for at the control door.
-  static func accepted(_ id: InvocationID, preference: String) -> HTTPResponse {
+  /// 202 for a caller that does not wait; the invocation is asked for at the control door, which a
+  /// caller of the function door has to be told.
+  static func accepted(
+    _ id: InvocationID, preference: String, at address: String = ""
+  ) -> HTTPResponse {
     var json = JSONWriter()
     json.object { $0.field("invocation", "\(id)") }
     var response = HTTPResponse.json(202, json.bytes)
-    response.headers.append("Location", "/v1/invocations/\(id)")
+    response.headers.append("Location", "\(address)/v1/invocations/\(id)")
     response.headers.append("Apus-Invocation", "\(id)")
     response.headers.append("Preference-Applied", preference)
     return response

@@ -102,7 +102,11 @@ extension ControlDoor {
         headers: request.fields,
         query: request.query, body: body, now: house.clocks.wall, ids: &ids)
     } catch {
-      throw RequestFault(error.code.rawValue, error.message)
+      return exchange.respond(
+        .problem(
+          HTTPProblem(
+            status: error.status, code: error.code.rawValue, title: "The event was not accepted",
+            detail: error.message)))
     }
     guard let event = ingest.events.first, ingest.events.count == 1 else {
       throw RequestFault("one-event", "invoke takes one event; send many to a queue")

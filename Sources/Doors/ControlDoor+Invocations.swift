@@ -26,8 +26,15 @@ extension ControlDoor {
     case "cancel": cancel(exchange, record)
     case "retry": retry(exchange, record)
     case "why":
-      let cause = house.cause(of: record)
-      respond(exchange) { $0.why(record, cause) }
+      house.ahead(of: record) { [weak self] outcome in
+        guard let self else { return exchange.abort() }
+        switch outcome {
+        case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+        case .success(let ahead):
+          let cause = self.house.cause(of: record)
+          self.respond(exchange) { $0.why(record, cause, ahead: ahead) }
+        }
+      }
     default: respond(exchange) { $0.invocation(record, isWhole: true) }
     }
   }
@@ -147,6 +154,9 @@ extension ControlDoor {
     filter.limit = InvocationFilter.limitMax
     let isDryRun = try query.flag("dryRun") || wish.isDryRun
     let isAll = try query.flag("all") || wish.isAll
+    guard wish.ids.isEmpty || !filter.isSelective else {
+      throw RequestFault("two-selections", "ids and filters exclude each other")
+    }
     let isSelective = !wish.ids.isEmpty || filter.isSelective
     guard isSelective || isAll || isDryRun else {
       throw RequestFault(

@@ -30,7 +30,7 @@ package struct DoorGuard: Sendable {
     guard let token else { return nil }
     // Liveness is asked by supervisors that hold no token; it tells nothing but that it answers.
     if head.path == "/healthz" { return nil }
-    guard let given = head.headers[first: "Authorization"], given.hasPrefix("Bearer "),
+    guard let given = head.headers[first: "Authorization"], given.lowercased().hasPrefix("bearer "),
       Self.isEqual(given.dropFirst(7), token)
     else {
       return HTTPProblem(

@@ -39,7 +39,10 @@ package final class FunctionDoor: HTTPResponder {
   private func start(_ proposal: Proposal, _ exchange: HTTPExchange) throws(RequestFault) {
     let preference = try Preference(exchange.request.headers.all("Prefer"))
     if preference.isAsynchronous {
-      return house.accept([proposal]) { outcome in Self.acknowledge(outcome, exchange) }
+      let address = house.controlDoorAddress
+      return house.accept([proposal]) { outcome in
+        Self.acknowledge(outcome, exchange, at: address)
+      }
     }
     let listener = CallExchange(exchange, house: house, answer: .response)
     if let wait = preference.wait { listener.waitAtMost(wait) }
@@ -47,12 +50,13 @@ package final class FunctionDoor: HTTPResponder {
   }
 
   private static func acknowledge(
-    _ outcome: Result<[Accepted], Refusal>, _ exchange: HTTPExchange
+    _ outcome: Result<[Accepted], Refusal>, _ exchange: HTTPExchange, at address: String
   ) {
     switch outcome {
     case .success(let items):
       guard let item = items.first else { return exchange.abort() }
-      exchange.respond(.accepted(item.invocation, preference: "respond-async"))
+      exchange.respond(
+        .accepted(item.invocation, preference: "respond-async", at: address))
     case .failure(let refusal): exchange.respond(.problem(HTTPProblem(refusal)))
     }
   }
@@ -78,7 +82,9 @@ struct Preference {
       let word = part.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
       if word == "respond-async" { isAsynchronous = true }
       guard word.hasPrefix("wait=") else { continue }
-      guard let seconds = Int(word.dropFirst(5)), (0...Self.waitMax).contains(seconds) else {
+      guard let seconds = Int(word.dropFirst(5).filter { $0 != "\"" }),
+        (0...Self.waitMax).contains(seconds)
+      else {
         throw RequestFault(
           "bad-preference", "'Prefer: wait=N' takes 0…\(Self.waitMax) seconds; got '\(word)'")
       }

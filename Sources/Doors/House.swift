@@ -9,6 +9,8 @@ package import Routing
 package protocol House: AnyObject {
   /// Routes and queues of the release that is live.
   var router: Router { get }
+  /// Where invocations are asked for, such as `http://127.0.0.1:7070`; empty before it is open.
+  var controlDoorAddress: String { get }
   var clocks: any Clocks { get }
 
   // The way in.
@@ -37,6 +39,9 @@ package protocol House: AnyObject {
   func firings(
     of timer: String,
     then: @escaping @LoopActor (Result<[MissedInstant], InspectionFault>) -> Void)
+  /// How many stand before a waiting one in its line; nil where it does not wait.
+  func ahead(
+    of record: InvocationRecord, then: @escaping @LoopActor (Result<Int?, InspectionFault>) -> Void)
   /// What an unfinished invocation waits for.
   func cause(of record: InvocationRecord) -> WaitingCause
   func follow(_ listener: any HappeningListener)

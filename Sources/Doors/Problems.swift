@@ -97,6 +97,16 @@ extension HTTPProblem {
         status: 429, code: "too-many-joined", title: "Too many callers wait for one answer",
         detail: "\(limit) callers share the answer of invocation \(id) already; ask again later",
         headers: HTTPFields([("Apus-Invocation", "\(id)"), ("Retry-After", "1")]))
+    case .keyMissing(let function, let path):
+      self.init(
+        status: 400, code: "idempotency-key-missing", title: "The idempotency key is missing",
+        detail: "function '\(function)' needs a value at '\(path)' as its key; the event has none")
+    case .functionPaused(let name):
+      self.init(
+        status: 503, code: "function-paused", title: "The function is paused",
+        detail: "an operator paused '\(name)'; call again when it is resumed, or send "
+          + "'Prefer: respond-async'",
+        headers: HTTPFields([("Retry-After", "5")]))
     case .orderedFunction(let name):
       self.init(
         status: 400, code: "ordered-function", title: "An ordered function has no priorities",

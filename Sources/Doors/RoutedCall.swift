@@ -21,7 +21,9 @@ package enum RoutedCall {
     }
     let key: ProposedKey?
     do throws(RequestFault) {
-      key = try idempotencyKey(in: fields, body: body, for: function)
+      // One key for another path or query is one key with another request.
+      let fingerprint = { Array("\(method) \(path)?\(query ?? "")\n".utf8) + body }
+      key = try idempotencyKey(in: fields, fingerprint: fingerprint, for: function)
     } catch {
       return .answer(error.response)
     }
@@ -51,7 +53,7 @@ package enum RoutedCall {
   }
 
   private static func idempotencyKey(
-    in fields: [HTTPCall.Field], body: [UInt8], for function: FunctionDeclaration
+    in fields: [HTTPCall.Field], fingerprint: () -> [UInt8], for function: FunctionDeclaration
   ) throws(RequestFault) -> ProposedKey? {
     let text: String?
     do {
@@ -59,7 +61,7 @@ package enum RoutedCall {
     } catch {
       throw RequestFault("bad-idempotency-key", error.message)
     }
-    if let text { return ProposedKey(text: text, body: body) }
+    if let text { return ProposedKey(text: text, body: fingerprint()) }
     guard function.idempotency.isRequired, function.idempotency.key == nil else { return nil }
     throw RequestFault(
       "idempotency-key-missing",

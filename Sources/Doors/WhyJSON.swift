@@ -3,16 +3,19 @@
 import Invocations
 
 extension JSONWriter {
-  mutating func why(_ record: InvocationRecord, _ cause: WaitingCause) {
+  mutating func why(_ record: InvocationRecord, _ cause: WaitingCause, ahead: Int?) {
     object { json in
       json.field("invocation", "\(record.acceptance.id)")
       json.field("function", record.acceptance.function)
       json.field("state", "\(record.state)")
       json.field("cause", cause.code)
-      json.field("sentence", cause.sentence(of: record))
+      json.field(
+        "sentence",
+        cause.sentence(of: record) + (ahead.map { " \($0) stand before it in line." } ?? ""))
       json.field("until", cause.until)
       json.array("by") { json in for id in cause.by { json.value("\(id)") } }
       json.field("byCount", cause.byCount)
+      json.field("ahead", ahead)
     }
   }
 }

@@ -112,6 +112,14 @@ extension Host: House {
     store.missedInstants(timer: timer, limit: 100) { back.give($0.mapError(InspectionFault.init)) }
   }
 
+  package func ahead(
+    of record: InvocationRecord,
+    then: @escaping @LoopActor (Result<Int?, InspectionFault>) -> Void
+  ) {
+    let back = Handover(then)
+    store.ahead(of: record) { back.give($0.mapError(InspectionFault.init)) }
+  }
+
   package func cause(of record: InvocationRecord) -> WaitingCause {
     var cause = dispatcher.cause(of: record)
     if case .noWorker = cause.obstacle {

@@ -39,6 +39,7 @@ package final class Host {
   private(set) var functionServer: HTTPServer?
   private(set) var controlServers: [HTTPServer] = []
   private(set) var controlDoors: [ControlDoor] = []
+  package private(set) var controlDoorAddress = ""
   private var alarm: LoopTimer?
 
   /// The store's threads hold this before the host exists; the host joins on the loop.
@@ -170,11 +171,12 @@ package final class Host {
     let functionPort = try listen(function, settings.functionDoor, "function door")
     functionServer = function
     let controlPort = try openControlDoor()
+    controlDoorAddress =
+      "http://\(HostSettings.Address(host: settings.controlDoor.host, port: controlPort))"
     return Addresses(
       functionDoor:
         "http://\(HostSettings.Address(host: settings.functionDoor.host, port: functionPort))",
-      controlDoor:
-        "http://\(HostSettings.Address(host: settings.controlDoor.host, port: controlPort))")
+      controlDoor: controlDoorAddress)
   }
 
   private func openControlDoor() throws(HostFault) -> UInt16 {

@@ -14,6 +14,8 @@ final class TimerDesk {
   private let observer: any Observer
   private var timer: LoopTimer?
   private var marks: [String: TimerMark]
+  /// Of timers that are new: not yet on their way to the store.
+  private var unrecorded: [String: TimerMark] = [:]
   private let awakeSince: WallTime
   /// What the live release declares, to build the source anew when a firing was refused.
   private var declarations: [FunctionDeclaration]
@@ -39,6 +41,7 @@ final class TimerDesk {
       uniquingKeysWith: { $1 })
     source = try TimerSource(
       declarations, marks: Array(marks.values), now: clocks.wall, awakeSince: awakeSince)
+    noteNewMarks()
   }
 
   var statuses: [TimerSource.Status] { source.statuses }
@@ -59,6 +62,9 @@ final class TimerDesk {
     source = try TimerSource(
       declarations, marks: Array(marks.values), now: clocks.wall, awakeSince: awakeSince)
     self.declarations = declarations
+    noteNewMarks()
+    // Before the start there is nothing to wait for; the start records what is new.
+    guard timer != nil else { return }
     recordNewMarks()
     arm()
   }
@@ -80,8 +86,15 @@ final class TimerDesk {
     return true
   }
 
+  private func noteNewMarks() {
+    for mark in source.newMarks { unrecorded[mark.name] = mark }
+  }
+
+  /// From then on an instant that passes while no host runs is found to be missed.
   private func recordNewMarks() {
-    for mark in source.newMarks {
+    let new = unrecorded.values
+    unrecorded = [:]
+    for mark in new {
       dispatcher.accept(
         [], advancing: TimerAdvance(name: mark.name, rule: mark.rule, last: mark.last)
       ) { _ in }

@@ -64,6 +64,8 @@ package struct InvocationRecord: Sendable, Equatable {
   /// Time from being due to the first start, and CPU time of all attempts.
   package var cpuMicroseconds: Int64
   package var redrivenAs: InvocationID?
+  /// A dead letter that was sent again or thrown away.
+  package var isSettled = false
   /// The later event that ran in its place.
   package var replacedBy: InvocationID?
   /// Which release ran the latest attempt; nil before the first, and where releases are not kept.

@@ -149,6 +149,7 @@ extension RecordRows {
     story.record.duplicates = Int(row.integer())
     story.record.redrivenAs = row.optionalInteger().map { InvocationID(rawValue: $0) }
     story.record.replacedBy = row.optionalInteger().map { InvocationID(rawValue: $0) }
+    story.record.isSettled = row.integer() == 1
     return story
   }
 

@@ -185,6 +185,17 @@ enum SQL {
   static let laneThen = "\(lane) AND u.due = ?3 AND u.id >= ?4 ORDER BY u.id LIMIT ?5"
   static let laneLater = "\(lane) AND u.due > ?3 AND u.due <= ?4 ORDER BY u.due, u.id LIMIT ?5"
 
+  static let aheadInLine = """
+    SELECT count(*) FROM unfinished INDEXED BY unfinished_line
+    WHERE function = ?1 AND priority = ?2 AND state IN (1, 3)
+      AND (due < ?3 OR due = ?3 AND id < ?4)
+    """
+  static let aheadInLane = """
+    SELECT count(*) FROM unfinished INDEXED BY unfinished_lane
+    WHERE function = ?1 AND lane = ?2 AND lane IS NOT NULL AND state IN (1, 3)
+      AND (due < ?3 OR due = ?3 AND id < ?4)
+    """
+
   static let begun = """
     \(unfinished) \(withAcceptance)
     WHERE u.function = ?1 AND u.id > ?2 AND (u.attempts > 0 OR u.state = 4) ORDER BY u.id LIMIT ?3
@@ -203,7 +214,7 @@ enum SQL {
       u.debounce_since, u.release,
       f.state, f.reason, f.ended, f.due, f.attempts, f.failures, f.cpu_before, f.cpu, f.started,
       f.attempt_ended, f.outcome, f.worker, f.boot, f.release, \(result),
-      d.count, s.redriven_as, f.replaced_by
+      d.count, s.redriven_as, f.replaced_by, s.id IS NOT NULL
     FROM accepted a LEFT JOIN keys k ON k.invocation = a.id
       LEFT JOIN unfinished u ON u.id = a.id LEFT JOIN finished f ON f.id = a.id
       LEFT JOIN duplicates d ON d.id = a.id LEFT JOIN settled s ON s.id = a.id

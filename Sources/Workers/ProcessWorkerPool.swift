@@ -229,7 +229,7 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
       ending: worker.ending)
     guard !worker.inFlight.isEmpty else { return }
     if let lines = worker.crashLines?.lines {
-      logCrash(of: verdict.culprits, batches: worker.batches, lines)
+      logCrash(of: verdict.culprits + verdict.crashedTogether, batches: worker.batches, lines)
     }
     worker.inFlight = [:]
     worker.batches = [:]

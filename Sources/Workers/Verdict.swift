@@ -22,9 +22,12 @@ enum HostEnding: Equatable {
 struct Verdict: Equatable {
   var culprits: [AttemptName] = []
   var others: [AttemptName] = []
-  /// To be run alone, when they run again: others of whom one may be the culprit, and the culprits
-  /// of a batch, who ran in one run of the handler.
+  /// To be run alone, when they run again: others of whom one may be the culprit. A batch with mates
+  /// is all suspects and no culprit: it ran in one run of the handler, and nobody can say which event
+  /// it was until each has run alone.
   var suspects: [AttemptName] = []
+  /// Of the suspects those whose batch crashed: the last words of the worker are theirs.
+  var crashedTogether: [AttemptName] = []
   var wasKilledByHost = false
 
   /// `crashed` are the attempts that the worker's signal handler named; whatever holds for one of a
@@ -41,9 +44,13 @@ struct Verdict: Equatable {
       culprits = inFlight.filter(isCulprit)
       others = inFlight.filter { !isCulprit($0) }
     }
-    /// Those of a batch with mates must show which of them it was.
+    /// Those of a batch with mates must show which of them it was; it costs none of them an attempt.
     func suspectBatches() {
-      suspects += culprits.filter { name in batches.contains { $0.count > 1 && $0.contains(name) } }
+      let mates = culprits.filter { name in batches.contains { $0.count > 1 && $0.contains(name) } }
+      culprits.removeAll(where: mates.contains)
+      others = inFlight.filter { !culprits.contains($0) }
+      suspects += mates
+      crashedTogether = mates
     }
     switch ending {
     case _ where inFlight.contains(where: crashed.contains):

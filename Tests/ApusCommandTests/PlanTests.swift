@@ -54,7 +54,9 @@ struct PlanTests {
     }
     #expect(status(422, "bad-manifests") == 65)
     #expect(status(422, "idempotency-key-reused") == 1)
-    #expect(status(409, "missing-handler") == 1)
+    #expect(status(409, "missing-handler") == 65)
+    #expect(status(409, "undecodable-events") == 65)
+    #expect(status(409, "files-are-live") == 1)
     #expect(
       ControlClient.fault(409, .init([("Retry-After", "1")]), Array("{}".utf8))?.status == 75)
     #expect(status(201, "") == nil)

@@ -4,6 +4,33 @@ import TestSupport
 import Testing
 
 struct AcceptingTests {
+  @Test func `a key that its manifest asks for has to be in the event`() {
+    let function = FunctionDeclaration(
+      name: "pay", handler: "Pay", triggers: [.queue("q")],
+      idempotency: IdempotencyPolicy(key: EventPath("data.order"), isRequired: true))
+    let house = TestHouse([function])
+    for data in ["{}", #"{"order":null}"#, #"{"order":""}"#, "text"] {
+      #expect(
+        house.send("pay", data).refusal == .keyMissing(function: "pay", path: "data.order"))
+    }
+    let answer = house.send("pay", #"{"order":7}"#)
+    house.settle()
+    #expect(answer.accepted != nil)
+  }
+
+  @Test func `nobody waits for a function that is paused`() {
+    let house = TestHouse([FunctionDeclaration(name: "pay", handler: "Pay", triggers: [])])
+    house.dispatcher.pause("function:pay", since: house.clocks.wall) {}
+    let caller = TestCaller()
+    let event = Event(id: "1", source: "/pay", type: "t", data: [])
+    house.dispatcher.call(
+      Proposal(function: "pay", trigger: "invoke", event: event), listener: caller)
+    guard case .refused(.functionPaused("pay")) = caller.outcomes.first else {
+      Issue.record("\(caller.outcomes)")
+      return
+    }
+  }
+
   let charge = FunctionDeclaration(
     name: "charge", handler: "Charge", triggers: [.queue("q")], queueLimit: 3, payloadBytesMax: 10)
 

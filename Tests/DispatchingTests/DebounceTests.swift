@@ -65,6 +65,22 @@ struct DebounceTests {
     #expect(house.workers.started.count == 2)
   }
 
+  @Test func `an event whose former began before it was on disk waits for a quiet time`() throws {
+    let house = TestHouse([index])
+    house.send("index", #"{"user":"u","n":1}"#)
+    house.settle()
+    house.clocks.advance(by: .seconds(5))
+    let second = house.send("index", #"{"user":"u","n":2}"#)
+    // The first begins while the second is on its way to disk.
+    house.dispatcher.tick()
+    #expect(house.workers.started.count == 1)
+    house.settle()
+    pass(house, 4)
+    #expect(house.workers.started.count == 1)
+    pass(house, 1)
+    #expect(house.workers.started.last?.name.id == second.accepted?.invocation)
+  }
+
   @Test func `a host that starts again replaces what waited before`() throws {
     let house = TestHouse([index])
     let first = house.send("index", #"{"user":"u"}"#)

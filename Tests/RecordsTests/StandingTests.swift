@@ -107,6 +107,21 @@ struct StandingTests {
     #expect(known.first?.key?.digest == key.digest)
   }
 
+  @Test func `the place in line is told, in the lane where there is one`() throws {
+    let test = try TestStore()
+    for number in Int64(1)...4 { try test.write(stands(number)) }
+    try test.write(stands(5, lane: 7), stands(6, lane: 7), stands(7, lane: 8))
+    for (number, ahead) in [(Int64(1), 0), (4, 3), (5, 0), (6, 1), (7, 0)] {
+      let record = try #require(try test.show(id(number)))
+      let told: Int? = try answer { test.store.ahead(of: record, then: $0) }
+      #expect(told == ahead, "\(number)")
+    }
+    try test.write(.end(succeeded(1)))
+    let ended = try #require(try test.show(id(1)))
+    let told: Int? = try answer { test.store.ahead(of: ended, then: $0) }
+    #expect(told == nil)
+  }
+
   @Test func `a replaced event names its successor`() throws {
     let test = try TestStore()
     try test.write(stands(1), stands(2))

@@ -35,8 +35,8 @@ struct VerdictTests {
     let batches: [Set<AttemptName>] = [[name(2), name(3)], [name(4)]]
     let inFlight = three + [name(4)]
     let named = Verdict(inFlight: inFlight, batches: batches, crashed: [name(3)], ending: nil)
-    #expect(named.culprits == [name(2), name(3)] && named.others == [name(1), name(4)])
-    #expect(named.suspects == named.culprits)
+    #expect(named.culprits.isEmpty && named.others == inFlight)
+    #expect(named.suspects == [name(2), name(3)] && named.crashedTogether == named.suspects)
     let late = Verdict(
       inFlight: inFlight, batches: batches, crashed: [], ending: .overdue([name(2)]))
     #expect(late.culprits == [name(2), name(3)] && late.suspects.isEmpty)
@@ -44,9 +44,9 @@ struct VerdictTests {
     #expect(unnamed.culprits.isEmpty && unnamed.suspects == inFlight)
   }
 
-  @Test func `a batch alone is to blame, named or not`() {
+  @Test func `nobody of a batch is to blame before each has run alone`() {
     let batch = Verdict(inFlight: three, batches: [Set(three)], crashed: [], ending: nil)
-    #expect(batch.culprits == three && batch.others.isEmpty && batch.suspects == three)
+    #expect(batch.culprits.isEmpty && batch.others == three && batch.suspects == three)
     let one = Verdict(inFlight: [name(1)], batches: [[name(1)]], crashed: [], ending: nil)
     #expect(one.culprits == [name(1)] && one.suspects.isEmpty)
   }

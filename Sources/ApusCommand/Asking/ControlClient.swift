@@ -92,6 +92,8 @@ struct ControlClient {
     case 422 where ["bad-manifests", "wrong-hash"].contains(problem["code"]):
       return .badInput(message)
     case 409 where mayComeAgain: return .tryLater(message)
+    case 409 where ["missing-handler", "undecodable-events"].contains(problem["code"]):
+      return .badInput(message)
     case 429: return .tryLater(message)
     case 503 where mayComeAgain: return .tryLater(message)
     case 401:

@@ -81,6 +81,10 @@ package enum Refusal: Error, Sendable, Equatable {
   case keyRunning(InvocationID)
   /// As many callers share the first call's answer as may.
   case tooManyJoined(InvocationID, limit: Int)
+  /// Its manifest asks for a key at a path where the event has none.
+  case keyMissing(function: String, path: String)
+  /// Nobody can wait for the answer of a function that is paused.
+  case functionPaused(String)
   /// An ordered function has one order; a sender cannot ask for another.
   case orderedFunction(String)
   /// The dead letter was sent again a moment ago.
