@@ -215,7 +215,8 @@ extension Dispatcher {
     of event: Event, priority: Priority?, at function: String, _ dueAt: WallTime
   ) -> Standing {
     guard let desk = desks[function] else { return Standing() }
-    let effective = priority ?? desk.declaration.priority
+    // With an order all stand in one line, whatever the manifest says now or said before.
+    let effective = desk.declaration.order != nil ? .normal : priority ?? desk.declaration.priority
     return Standing(
       priority: effective, lane: desk.lanes?.lane(of: event, effective),
       debounce: debounce(of: event, at: desk, dueAt))

@@ -1,6 +1,7 @@
 // Batches: one run of the handler for many invocations. Each keeps its own record, attempts and
 // answer; only the run, its permit and its deadline are shared.
 
+import DequeModule
 import Invocations
 
 extension Dispatcher {
@@ -9,19 +10,30 @@ extension Dispatcher {
     while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declaration) {
       guard let rule = desk.declaration.batch else { return }
       let isFull = gather(desk, rule)
-      guard isFull || desk.gathered.endsAt(rule).map({ $0 <= clocks.wall }) ?? false else { return }
-      let batch = desk.gathered.take(rule).filter { canStart($0, at: desk) }
+      guard isFull || desk.gathered.endsAt(rule).map({ $0 <= clocks.wall }) ?? false,
+        desk.mayStart(at: clocks.monotonic)
+      else { return }
+      let tokens = desk.tokens(at: clocks.monotonic)
+      let batch = desk.gathered.take(rule, atMost: tokens).filter { canStart($0, at: desk) }
       if !batch.isEmpty { start(batch, at: desk) }
     }
   }
 
   /// True when there is enough for a whole batch.
   private func gather(_ desk: FunctionDesk, _ rule: BatchRule) -> Bool {
-    while !desk.gathered.isFull(rule) {
-      guard let work = nextWork(at: desk) else { return false }
+    while true {
+      if desk.gathered.isFull(rule) {
+        desk.gathered.removeAll { _ in false }
+        if desk.gathered.isFull(rule) { return true }
+      }
+      guard let work = nextWork(at: desk) else {
+        desk.gathered.dropEnded()
+        return false
+      }
+      // Now: the next of its value must not count on the same one.
+      desk.lanes?.takeToken(work, at: clocks.monotonic)
       desk.gathered.append(work)
     }
-    return true
   }
 
   private func start(_ batch: [Work], at desk: FunctionDesk) {
@@ -40,6 +52,8 @@ extension Dispatcher {
       running[attempt.name] = attempt
       desk.attempts += 1
       desk.began(work, at: clocks.monotonic)
+      work.isAheadOfStore = false
+      forgetDebounce(of: work, at: desk)
     }
     guard !attempts.isEmpty else { return }
     desk.running += 1
@@ -55,39 +69,55 @@ extension Dispatcher {
 
 /// Due work that waits for its batch to fill.
 struct GatheredBatch {
-  private var entries: [WaitingLine.Entry] = []
+  private var entries = Deque<WaitingLine.Entry>()
+  private var bytes = 0
+
+  var count: Int { entries.count }
 
   mutating func append(_ work: Work) {
     entries.append(WaitingLine.Entry(place: work.place, work: work))
+    bytes += work.acceptance.event.data.count
   }
 
-  /// How many of the entries one batch takes: `BatchLimits` bound its bytes, whatever its size.
-  private func length(_ rule: BatchRule) -> (count: Int, isFull: Bool) {
-    var bytes = 0
-    for (place, entry) in entries.enumerated() {
-      bytes += entry.work.acceptance.event.data.count
-      if place > 0, bytes > BatchLimits.bytesMax { return (place, true) }
-    }
-    let count = min(entries.count, rule.size)
-    return (count, count == rule.size)
-  }
-
-  mutating func isFull(_ rule: BatchRule) -> Bool {
-    entries.removeAll { !$0.isLive }
-    return length(rule).isFull
+  /// Ended ones count until they are removed.
+  func isFull(_ rule: BatchRule) -> Bool {
+    entries.count >= rule.size || entries.count > 1 && bytes > BatchLimits.bytesMax
   }
 
   /// When the window of the first one ends.
   func endsAt(_ rule: BatchRule) -> WallTime? { entries.first.map { $0.place.due + rule.window } }
 
-  mutating func take(_ rule: BatchRule) -> [Work] {
-    let batch = entries.prefix(length(rule).count).map(\.work)
-    entries.removeFirst(batch.count)
+  /// As many as one batch takes: `BatchLimits` bound its bytes, whatever its size.
+  mutating func take(_ rule: BatchRule, atMost limit: Int) -> [Work] {
+    var batch: [Work] = []
+    var taken = 0
+    while batch.count < min(rule.size, limit), let first = entries.first {
+      let size = first.work.acceptance.event.data.count
+      if first.isLive {
+        guard batch.isEmpty || taken + size <= BatchLimits.bytesMax else { break }
+        taken += size
+        batch.append(first.work)
+      }
+      entries.removeFirst()
+      bytes -= size
+    }
     return batch
   }
 
-  mutating func removeAll() -> [Work] {
-    defer { entries = [] }
-    return entries.filter(\.isLive).map(\.work)
+  /// The window is that of the first one that still waits.
+  mutating func dropEnded() {
+    while let first = entries.first, !first.isLive {
+      entries.removeFirst()
+      bytes -= first.work.acceptance.event.data.count
+    }
+  }
+
+  /// Removes what has ended, and what `isUnwanted` says; returns the latter.
+  @discardableResult
+  mutating func removeAll(where isUnwanted: (Work) -> Bool = { _ in true }) -> [Work] {
+    let live = entries.filter(\.isLive)
+    entries = Deque(live.filter { !isUnwanted($0.work) })
+    bytes = entries.reduce(0) { $0 + $1.work.acceptance.event.data.count }
+    return live.map(\.work).filter(isUnwanted)
   }
 }

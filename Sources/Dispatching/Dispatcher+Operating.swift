@@ -27,15 +27,27 @@ extension Dispatcher {
       desk.pausedSince = since
       touched.append(desk)
     case "queue":
-      guard let desk = queueOwners[parts[1]].flatMap({ desks[$0] }) else { return false }
-      if since != nil {
-        desk.pausedQueues.insert(parts[1])
-      } else if desk.pausedQueues.remove(parts[1]) != nil {
-        readAnew(desk)
-      }
+      return since == nil ? resume(queue: parts[1]) : pause(queue: parts[1])
     default: return false
     }
     return true
+  }
+
+  private func pause(queue: String) -> Bool {
+    guard let desk = queueOwners[queue].flatMap({ desks[$0] }) else { return false }
+    desk.pausedQueues.insert(queue)
+    for dropped in desk.gathered.removeAll(where: { !desk.passes($0) }) { live[dropped.id] = nil }
+    return true
+  }
+
+  /// For all functions that have work of it: it may have been another's before.
+  private func resume(queue: String) -> Bool {
+    var isKnown = queueOwners[queue] != nil
+    for desk in desks.values where desk.pausedQueues.remove(queue) != nil {
+      isKnown = true
+      readAnew(desk)
+    }
+    return isKnown
   }
 
   // MARK: One invocation
@@ -101,7 +113,9 @@ extension Dispatcher {
     // What is due stands where it should; moved back it could fall behind what memory covers.
     guard work.due > clocks.wall else { return true }
     work.due = clocks.wall
-    enterLine(work)
+    work.isAheadOfStore = true
+    // On its way to disk it comes by itself; twice in line it could be taken twice.
+    if !work.isEntering { enterLine(work) }
     touched.append(desk)
     settle()
     return true

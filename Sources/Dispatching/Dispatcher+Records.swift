@@ -40,11 +40,16 @@ extension Dispatcher {
       }
       touched.append(desk)
     case .begun(let function, _, let limit):
-      guard let desk = desks[function], desk.begun == .beingRead else { return }
-      for row in rows where leaving[row.acceptance.id] == nil {
+      guard let desk = desks[function] else { return }
+      guard endBegunRead(desk), desk.begun == .beingRead else { return }
+      for row in rows
+      where leaving[row.acceptance.id] == nil
+        && !desk.goneWhileReadingBegun.contains(row.acceptance.id)
+      {
         desk.lanes?.noteBegun(live[row.acceptance.id] ?? Work(row))
       }
       if hasMore, let last = rows.last {
+        desk.begunReadsUnderWay += 1
         log.read(.begun(function: function, after: last.acceptance.id, limit: limit))
       } else {
         desk.begun = .known
@@ -52,6 +57,14 @@ extension Dispatcher {
       }
     case .replay: break
     }
+  }
+
+  /// False when it was asked before the function's order became another.
+  private func endBegunRead(_ desk: FunctionDesk) -> Bool {
+    desk.begunReadsUnderWay -= 1
+    guard desk.begunReadsToPass > 0 else { return true }
+    desk.begunReadsToPass -= 1
+    return false
   }
 
   private func failed(_ read: RecordRead) {
@@ -64,7 +77,9 @@ extension Dispatcher {
       putOffReads(of: function)
     case .begun(let function, _, _):
       // From the beginning: noting twice does no harm.
-      if desks[function]?.begun == .beingRead { desks[function]?.begun = .unknown }
+      if let desk = desks[function], endBegunRead(desk), desk.begun == .beingRead {
+        desk.begun = .unknown
+      }
       putOffReads(of: function)
     case .replay(_, let token):
       replays.removeValue(forKey: token)?.callEnded(.refused(.busy))
@@ -82,6 +97,7 @@ extension Dispatcher {
     while let first = waitingForDisk.first, first.sequence <= sequence {
       waitingForDisk.removeFirst()
       for work in first.entering where !work.wasRefused && !work.invocation.isFinal {
+        work.isEntering = false
         enterLine(work)
         touch(work)
       }

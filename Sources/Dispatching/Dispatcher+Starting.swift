@@ -61,7 +61,15 @@ extension Dispatcher {
       case .staleInStore(let lane):
         // Left there under its old lane it would not be found again.
         work.relane(lane)
-        record([.relane(work.id, lane: lane)], entering: [work])
+        record([.relane(work.id, lane: lane)]) { [self] in
+          guard live[work.id] === work else { return }
+          if desk.lanes?.relaned(work, lane) ?? false {
+            live[work.id] = nil
+          } else {
+            enterLine(work)
+          }
+          touch(work)
+        }
       }
     }
   }
@@ -95,6 +103,7 @@ extension Dispatcher {
     desk.running += 1
     desk.attempts += 1
     desk.began(work, at: clocks.monotonic)
+    work.isAheadOfStore = false
     forgetDebounce(of: work, at: desk)
     desk.noteDeadline(attempt)
     attempt.worker = workers.start(assignment(of: attempt, remaining: remaining))
@@ -153,9 +162,15 @@ extension Dispatcher {
     guard clocks.monotonic >= desk.readNotBefore else { return }
     if desk.begun == .unknown {
       desk.begun = .beingRead
-      log.read(.begun(function: name, after: nil, limit: WaitingLine.refillCount))
+      // What has begun a moment ago may be on its way to disk, and the reader sees only the disk.
+      let round = desk.begunRound
+      afterAllOnDisk { [self] in
+        guard desk.begunRound == round, desk.begun == .beingRead else { return }
+        desk.begunReadsUnderWay += 1
+        log.read(.begun(function: name, after: nil, limit: WaitingLine.refillCount))
+      }
     }
-    while let read = desk.lanes?.nextRead(function: name, dueBy: clocks.wall) { log.read(read) }
+    while let read = desk.lanes?.nextRead(function: name) { log.read(read) }
   }
 
   // MARK: Lines
@@ -189,6 +204,7 @@ extension Dispatcher {
 
   /// Forgets a line in memory and reads it anew: after a pause, or a read that failed.
   func readAnew(_ desk: FunctionDesk) {
+    desk.askAgainWhatHasBegun()
     for dropped in desk.forgetWaiting() { live[dropped.id] = nil }
     touched.append(desk)
   }

@@ -19,6 +19,7 @@ package final class Dispatcher {
   let hasher: SipHasher
   let boot: Int
   let grace: Duration
+  let laneLimits: LaneLimits
   /// When this host started, if others ran on its store before: what they took of a rate is unknown.
   let emptyAt: UInt64?
 
@@ -67,7 +68,8 @@ package final class Dispatcher {
   package init(
     functions: [FunctionDeclaration], recovery: Recovery, log: any RecordLog,
     workers: any WorkerPool, clocks: any Clocks, observer: any Observer, host: Int = 0,
-    grace: Duration = .seconds(5), chance: @escaping () -> Double = { .random(in: 0..<1) }
+    grace: Duration = .seconds(5), laneLimits: LaneLimits = LaneLimits(),
+    chance: @escaping () -> Double = { .random(in: 0..<1) }
   ) {
     self.log = log
     self.workers = workers
@@ -75,6 +77,7 @@ package final class Dispatcher {
     self.observer = observer
     self.chance = chance
     self.grace = grace
+    self.laneLimits = laneLimits
     hasher = SipHasher(key: recovery.digestKey)
     boot = recovery.boot
     emptyAt = recovery.boot > 1 ? clocks.monotonic : nil
@@ -105,9 +108,19 @@ package final class Dispatcher {
       let desk =
         desks[function.name]
         ?? makeDesk(function, unfinished: unfinished[function.name] ?? 0)
-      if desk.adopt(function, at: clocks.monotonic) { adoptFlow(of: desk) }
+      let wasClosed = !desk.isDeclared
+      if desk.adopt(function, at: clocks.monotonic) {
+        adoptFlow(of: desk)
+      } else if wasClosed {
+        // What came to disk in the meantime entered no line.
+        readAnew(desk)
+      }
       desks[function.name] = desk
       for queue in function.queues { queueOwners[queue] = function.name }
+    }
+    // A queue stays paused, whoever has it now.
+    for queue in desks.values.reduce(into: Set(), { $0.formUnion($1.pausedQueues) }) {
+      queueOwners[queue].flatMap { desks[$0] }?.pausedQueues.insert(queue)
     }
     for (name, count) in unfinished where count > 0 && desks[name] == nil {
       let gone = makeDesk(
@@ -119,7 +132,8 @@ package final class Dispatcher {
   }
 
   private func makeDesk(_ function: FunctionDeclaration, unfinished: Int) -> FunctionDesk {
-    FunctionDesk(function, unfinished: unfinished, hasher: hasher, emptyAt: emptyAt)
+    FunctionDesk(
+      function, unfinished: unfinished, hasher: hasher, laneLimits: laneLimits, emptyAt: emptyAt)
   }
 
   /// The rules by which its events wait for each other are new: what waits is read anew, what runs
@@ -155,6 +169,7 @@ package final class Dispatcher {
   ) {
     guard !isClosed else { return }
     appended = log.append(changes)
+    for work in entering { work.isEntering = true }
     guard !entering.isEmpty || told != nil else { return }
     waitingForDisk.append(
       WaitingForDisk(sequence: appended, entering: entering, told: told))

@@ -26,7 +26,18 @@ final class FunctionDesk {
   /// False when a manifest no longer declares it but work of it is still in the store.
   var isDeclared = true
   /// With an order: whether it is known what has begun and not ended.
-  var begun = BegunWork.known
+  var begun = BegunWork.known {
+    didSet {
+      if begun != .beingRead { goneWhileReadingBegun = [] }
+      guard begun == .unknown else { return }
+      begunRound += 1
+      begunReadsToPass = begunReadsUnderWay
+    }
+  }
+  /// Counts how often it has become unknown: what was asked before says nothing.
+  private(set) var begunRound = 0
+  var begunReadsUnderWay = 0
+  var begunReadsToPass = 0
   var gathered = GatheredBatch()
   /// Events that wait for their quiet time, by their value.
   var debounced: [Int64: Debounced] = [:]
@@ -34,8 +45,13 @@ final class FunctionDesk {
   var quiet: Set<InvocationID> = []
 
   private let hasher: SipHasher
+  private let laneLimits: LaneLimits
   /// When the host started, if it does not know what earlier ones took of a rate.
   private let emptyAt: UInt64?
+  /// Work of former lanes, to be forgotten with the rest.
+  private var orphans: [Work] = []
+  /// Ended while it was read what has begun: the rows may show it as it was before.
+  private(set) var goneWhileReadingBegun: Set<InvocationID> = []
   private var bucket = TokenBucket()
   private var bucketRule: TokenBucket.Rule?
 
@@ -49,14 +65,16 @@ final class FunctionDesk {
   }
 
   init(
-    _ declaration: FunctionDeclaration, unfinished: Int, hasher: SipHasher, emptyAt: UInt64?
+    _ declaration: FunctionDeclaration, unfinished: Int, hasher: SipHasher,
+    laneLimits: LaneLimits, emptyAt: UInt64?
   ) {
     self.declaration = declaration
     self.unfinished = unfinished
     self.hasher = hasher
+    self.laneLimits = laneLimits
     self.emptyAt = emptyAt
     lines = PriorityLines(storeHasMore: unfinished > 0)
-    lanes = FlowRule(declaration).map { Lanes($0, hasher, emptyAt: emptyAt) }
+    lanes = FlowRule(declaration).map { Lanes($0, hasher, laneLimits, emptyAt: emptyAt) }
     if lanes?.rule.isOrdered == true, unfinished > 0 { begun = .unknown }
     if let rate = declaration.rate, rate.per == nil {
       let rule = TokenBucket.Rule(rate)
@@ -77,24 +95,39 @@ final class FunctionDesk {
     if let bucketRule { bucket.adopt(bucketRule, at: now) }
     let rule = FlowRule(declaration)
     guard rule != lanes?.rule else { return batchChanged }
-    lanes = rule.map { Lanes($0, hasher, emptyAt: now) }
+    orphans += lanes?.reset() ?? []
+    lanes = rule.map { Lanes($0, hasher, laneLimits, emptyAt: now) }
     begun = rule?.isOrdered == true && unfinished > 0 ? .unknown : .known
     return true
+  }
+
+  /// Where work waits for its new lane to be on disk: nothing starts before it is.
+  func askAgainWhatHasBegun() {
+    if let lanes, lanes.rule.isOrdered, lanes.isRelaning { begun = .unknown }
   }
 
   // MARK: Permits
 
   func mayStart(at now: UInt64) -> Bool {
     isDeclared && pausedSince == nil && running < declaration.concurrency.limit
-      && begun == .known && (bucketRule.map { bucket.isOpen(at: now, $0) } ?? true)
+      && begun == .known && tokens(at: now) >= tokensWanted
   }
 
   /// When the next token is there, if it is the rate alone that stands in the way.
   func rateOpens(at now: UInt64) -> UInt64? {
     guard isDeclared, pausedSince == nil, running < declaration.concurrency.limit,
-      begun == .known, let bucketRule, !bucket.isOpen(at: now, bucketRule)
+      begun == .known, let bucketRule, tokens(at: now) < tokensWanted
     else { return nil }
-    return bucket.opensAt(bucketRule)
+    return bucket.opensAt(bucketRule) + UInt64(tokensWanted - 1) * bucketRule.interval
+  }
+
+  /// How many attempts the function's rate allows now.
+  func tokens(at now: UInt64) -> Int { bucketRule.map { bucket.tokens(at: now, $0) } ?? .max }
+
+  /// A full batch waits until it may start as a whole, if the burst is as large.
+  private var tokensWanted: Int {
+    guard let bucketRule, let rule = declaration.batch, gathered.isFull(rule) else { return 1 }
+    return min(gathered.count, rule.size, bucketRule.burst)
   }
 
   func began(_ work: Work, at now: UInt64) {
@@ -112,6 +145,7 @@ final class FunctionDesk {
 
   func noteGone(_ work: Work) {
     lines[work.priority].noteGone(work.id)
+    if begun == .beingRead { goneWhileReadingBegun.insert(work.id) }
     lanes?.noteGone(work)
   }
 
@@ -127,7 +161,8 @@ final class FunctionDesk {
 
   /// Forgets all waiting work, so that it is read from the beginning.
   func forgetWaiting() -> [Work] {
-    lines.reset(storeHasMore: true) + (lanes?.reset() ?? []) + gathered.removeAll()
+    defer { orphans = [] }
+    return lines.reset(storeHasMore: true) + (lanes?.reset() ?? []) + gathered.removeAll() + orphans
   }
 
   /// Whether memory holds this waiting work, if it still waits.

@@ -13,7 +13,11 @@ final class Lane {
   private(set) var entries = Deque<WaitingLine.Entry>()
   private(set) var bytes = 0
   /// The store holds due work of this lane from here on, which memory does not have.
-  var storeFrom: LinePlace?
+  private(set) var storeFrom: LinePlace?
+  /// The last of it that was left there: what stands behind this place comes by way of the line.
+  private(set) var storeTo: LinePlace?
+  /// Left to the store, which does not know them by this lane yet: it is not read before it does.
+  var relaning: [InvocationID: Work] = [:]
   var spot = Spot.none
   /// Of the front that was last looked at.
   var gates: FlowRule.Gates?
@@ -29,6 +33,8 @@ final class Lane {
   var holders: [InvocationID] = []
   /// With an order: attempts with a worker.
   var running = 0
+  /// Whether `Lanes` counts it as one of those that have begun and do not run.
+  var isCountedAsBegun = false
   /// With an order: its front came from a queue that is paused.
   var isStopped = false
 
@@ -39,10 +45,20 @@ final class Lane {
 
   var isReading: Bool { readFrom != nil }
 
+  /// Its holder is neither running nor waiting for a permit in vain: it waits for its next attempt,
+  /// for its turn, or for an operator.
+  var hasBegun: Bool { !holders.isEmpty && running == 0 }
+
+  /// The store has due work that stands before all that memory has.
+  var storeIsAhead: Bool {
+    guard let storeFrom, let first = entries.first else { return false }
+    return storeFrom < first.place && !holders.contains(first.work.id)
+  }
+
   /// Nothing depends on it any more.
   var isIdle: Bool {
     entries.isEmpty && storeFrom == nil && holders.isEmpty && running == 0 && !isReading
-      && !isWanted && spot == .none && !isStopped
+      && !isWanted && spot == .none && !isStopped && relaning.isEmpty
   }
 
   // MARK: Entries
@@ -86,13 +102,22 @@ final class Lane {
   /// Stays in the store, to be read from there.
   func leaveToStore(_ place: LinePlace) {
     storeFrom = min(storeFrom ?? place, place)
-    if isReading { firstArrivalWhileReading = min(firstArrivalWhileReading ?? place, place) }
+    storeTo = max(storeTo ?? place, place)
+    guard isReading else { return }
+    firstArrivalWhileReading = min(firstArrivalWhileReading ?? place, place)
+    // The rows may show it as it was before its last attempt.
+    goneWhileReading.insert(place.id)
+  }
+
+  func forgetStore() {
+    storeFrom = nil
+    storeTo = nil
   }
 
   // MARK: Reading
 
   func beginRead() -> LinePlace? {
-    guard !isReading, let from = storeFrom else { return nil }
+    guard !isReading, relaning.isEmpty, let from = storeFrom else { return nil }
     readFrom = from
     firstArrivalWhileReading = nil
     goneWhileReading = []
@@ -120,7 +145,12 @@ final class Lane {
       rest = LinePlace(due: last.due, id: InvocationID(rawValue: last.id.rawValue + 1))
     }
     if let arrival = firstArrivalWhileReading { rest = min(rest ?? arrival, arrival) }
-    storeFrom = rest
-    return rows
+    defer {
+      storeFrom = rest
+      if rest == nil { storeTo = nil }
+    }
+    guard let storeTo else { return rows }
+    if let place = rest, place > storeTo { rest = nil }
+    return rows.filter { $0.place <= storeTo }
   }
 }

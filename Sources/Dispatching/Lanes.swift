@@ -9,18 +9,9 @@ import DequeModule
 import Invocations
 
 final class Lanes {
-  /// Entries of one lane in memory.
-  static let laneEntriesMax = 64
-  /// Entries of all lanes, and their payload bytes; past either, more stays in the store.
-  static let entriesMax = 8192
-  static let bytesMax = 32 << 20
-  /// Lanes with anything to remember, about 200 bytes each.
-  static let lanesMax = 65_536
-  /// Reads of lanes under way at a time.
-  static let readsMax = 16
-
   let rule: FlowRule
   private let hasher: SipHasher
+  private let limits: LaneLimits
   private var lanes: [Int64: Lane] = [:]
   private var rings: [Deque<Lane>] = [[], [], []]
   private var turns = Turns()
@@ -28,16 +19,24 @@ final class Lanes {
   private var rates: RateGates?
   private var wanted = Deque<Lane>()
   private var readsUnderWay = 0
+  /// Lanes whose first has begun and does not run.
+  private var begunCount = 0
+  private var relaningCount = 0
   private var entryCount = 0
   private var bytes = 0
 
-  init(_ rule: FlowRule, _ hasher: SipHasher, emptyAt: UInt64?) {
+  init(_ rule: FlowRule, _ hasher: SipHasher, _ limits: LaneLimits, emptyAt: UInt64?) {
     self.rule = rule
     self.hasher = hasher
+    self.limits = limits
     rates = rule.rate.map { RateGates($0, emptyAt: emptyAt) }
   }
 
-  var isFull: Bool { lanes.count >= Self.lanesMax }
+  /// Lanes that wait for one that has begun are not counted: its next attempt comes by way of the
+  /// line, so that nothing would ever move again if the line were not read on because of them.
+  var isFull: Bool {
+    lanes.count - begunCount >= limits.lanesMax || relaningCount >= limits.entriesMax
+  }
   var laneCount: Int { lanes.count }
   var hasReady: Bool { rings.contains { !$0.isEmpty } }
   var nextWake: UInt64? { rates?.nextWake }
@@ -62,19 +61,45 @@ final class Lanes {
       wake(lane)
       return .taken
     }
-    let isFull =
-      lane.entries.count >= Self.laneEntriesMax || entryCount >= Self.entriesMax
-      || bytes >= Self.bytesMax
-    guard isFull || lane.storeFrom != nil || lane.isReading || lane.isStopped else {
+    if work.isAheadOfStore {
       lane.insert(work)
       count(1, work.payloadBytes)
       wake(lane)
       return .taken
     }
-    guard work.acceptance.standing.lane == key else { return .staleInStore(lane: key) }
+    let isFull =
+      lane.entries.count >= limits.laneEntriesMax || entryCount >= limits.entriesMax
+      || bytes >= limits.bytesMax
+    guard
+      isFull || lane.storeFrom != nil || lane.isReading || lane.isStopped
+        || !lane.relaning.isEmpty
+    else {
+      lane.insert(work)
+      count(1, work.payloadBytes)
+      wake(lane)
+      return .taken
+    }
     lane.leaveToStore(work.place)
+    guard work.acceptance.standing.lane == key else {
+      lane.relaning[work.id] = work
+      relaningCount += 1
+      return .staleInStore(lane: key)
+    }
     wake(lane)
     return .leftToStore
+  }
+
+  var isRelaning: Bool { relaningCount > 0 }
+
+  /// The store knows it by its lane now; false when nothing here waited for that.
+  @discardableResult
+  func relaned(_ work: Work, _ key: Int64) -> Bool {
+    guard let lane = lanes[key], lane.relaning[work.id] === work else { return false }
+    lane.relaning[work.id] = nil
+    relaningCount -= 1
+    wake(lane)
+    tidy(lane)
+    return true
   }
 
   /// Work that began before this host did, or before the function had an order.
@@ -85,6 +110,7 @@ final class Lanes {
     let key = lane(of: work)
     let lane = lanes[key] ?? makeLane(key, work.priority)
     if lane.holders.isEmpty { lane.holders.append(work.id) }
+    recount(lane)
   }
 
   /// An attempt that runs while the rule begins to hold.
@@ -97,6 +123,13 @@ final class Lanes {
     let lane = lanes[key] ?? makeLane(key, work.priority)
     lane.holders.append(work.id)
     lane.running += 1
+    recount(lane)
+  }
+
+  private func recount(_ lane: Lane) {
+    guard lane.hasBegun != lane.isCountedAsBegun else { return }
+    lane.isCountedAsBegun = lane.hasBegun
+    begunCount += lane.hasBegun ? 1 : -1
   }
 
   private func makeLane(_ key: Int64, _ priority: Priority) -> Lane {
@@ -135,10 +168,16 @@ final class Lanes {
         drop(from: lane, work, dropped)
         continue
       }
-      guard !mustWait(work, in: lane), passesGates(work, lane, at: now) else { return nil }
+      if mustWait(work, in: lane) {
+        giveWay(lane, at: now)
+        wantRead(lane)
+        return nil
+      }
+      guard passesGates(work, lane, at: now) else { return nil }
       remove(from: lane)
       if rule.isOrdered {
         if !lane.holders.contains(work.id) { lane.holders.append(work.id) }
+        recount(lane)
       } else {
         wake(lane)
       }
@@ -146,12 +185,16 @@ final class Lanes {
       tidy(lane)
       return work
     }
-    // It may have been awake for a gate's sake.
-    if let value = lane.gates?.concurrency { passOn(value) }
-    if let value = lane.gates?.rate, let other = rates?.passOn(value, at: now) { leaveGate(other) }
+    giveWay(lane, at: now)
     wantRead(lane)
     tidy(lane)
     return nil
+  }
+
+  /// It may have been awake for the sake of gates that it does not pass now.
+  private func giveWay(_ lane: Lane, at now: UInt64) {
+    if let value = lane.gates?.concurrency { passOn(value) }
+    if let value = lane.gates?.rate, let other = rates?.passOn(value, at: now) { leaveGate(other) }
   }
 
   private func front(of lane: Lane) -> Work? {
@@ -180,13 +223,16 @@ final class Lanes {
 
   private func mustWait(_ work: Work, in lane: Lane) -> Bool {
     guard rule.isOrdered else { return false }
-    return lane.running > 0 || !(lane.holders.isEmpty || lane.holders.contains(work.id))
+    return lane.running > 0 || lane.storeIsAhead
+      || !(lane.holders.isEmpty || lane.holders.contains(work.id))
   }
 
   /// False when the lane now waits before one of its gates.
   private func passesGates(_ work: Work, _ lane: Lane, at now: UInt64) -> Bool {
     let gates = work.gates ?? rule.gates(of: work.acceptance.event, hasher)
     work.gates = gates
+    // Its front is another one than when it came to wait.
+    if let former = lane.gates, former != gates { giveWay(lane, at: now) }
     lane.gates = gates
     if let value = gates.concurrency, !concurrency.admits(lane, value, limit: rule.limitPer) {
       lane.spot = .gate
@@ -212,7 +258,11 @@ final class Lanes {
 
   /// Puts the lane to the end of its ring, if it has anything there and waits nowhere else.
   private func wake(_ lane: Lane) {
-    guard lane.spot == .none, !lane.isStopped else { return }
+    guard lane.spot == .none else { return }
+    if lane.isStopped {
+      // Who has begun stands before what the paused queue holds up.
+      guard let first = lane.entries.first, lane.holders.contains(first.work.id) else { return }
+    }
     guard !lane.entries.isEmpty else { return wantRead(lane) }
     lane.spot = .ring
     rings[lane.priority.rawValue - 1].append(lane)
@@ -226,27 +276,42 @@ final class Lanes {
 
   func began(_ work: Work, at now: UInt64) {
     if let value = work.gates?.concurrency { concurrency.enter(value) }
-    if let value = work.gates?.rate { rates?.take(value, at: now) }
-    if rule.isOrdered { lanes[lane(of: work)]?.running += 1 }
+    takeToken(work, at: now)
+    guard rule.isOrdered, let lane = lanes[lane(of: work)] else { return }
+    lane.running += 1
+    recount(lane)
+  }
+
+  /// For its next attempt.
+  func takeToken(_ work: Work, at now: UInt64) {
+    guard !work.hasToken, let value = work.gates?.rate else { return }
+    work.hasToken = true
+    rates?.take(value, at: now)
   }
 
   /// The attempt is no longer with a worker.
   func left(_ work: Work) {
-    defer { work.gates = nil }
+    defer {
+      work.gates = nil
+      work.hasToken = false
+    }
     if let value = work.gates?.concurrency {
       concurrency.leave(value)
       passOn(value)
     }
     guard rule.isOrdered, let lane = lanes[lane(of: work)] else { return }
     lane.running -= 1
+    recount(lane)
     wake(lane)
   }
 
   /// The invocation has ended, in whatever way: the next of its value may go.
   func ended(_ work: Work) {
     noteGone(work)
+    if relaningCount > 0 { relaned(work, lane(of: work)) }
     guard rule.isOrdered, let lane = lanes[lane(of: work)] else { return }
     lane.holders.removeAll { $0 == work.id }
+    recount(lane)
     wake(lane)
     tidy(lane)
   }
@@ -275,22 +340,24 @@ final class Lanes {
 
   private func wantRead(_ lane: Lane) {
     guard lane.storeFrom != nil, !lane.isReading, !lane.isWanted, !lane.isStopped,
-      lane.entries.count < Self.laneEntriesMax / 4
+      lane.relaning.isEmpty
     else { return }
+    let isLow = lane.entries.count < max(1, limits.laneEntriesMax / 4)
+    guard isLow || rule.isOrdered && lane.storeIsAhead else { return }
     lane.isWanted = true
     wanted.append(lane)
   }
 
   /// The next read to ask for.
-  func nextRead(function: String, dueBy: WallTime) -> RecordRead? {
-    while readsUnderWay < Self.readsMax, let lane = wanted.popFirst() {
+  func nextRead(function: String) -> RecordRead? {
+    while readsUnderWay < limits.readsMax, let lane = wanted.popFirst() {
       lane.isWanted = false
-      guard let from = lane.beginRead() else { continue }
+      guard let from = lane.beginRead(), let to = lane.storeTo else { continue }
       readsUnderWay += 1
-      let isTight = entryCount >= Self.entriesMax || bytes >= Self.bytesMax
+      let isTight = entryCount >= limits.entriesMax || bytes >= limits.bytesMax
       return .lane(
-        function: function, lane: lane.key, from: from, dueBy: dueBy,
-        limit: isTight ? 1 : Self.laneEntriesMax / 2)
+        function: function, lane: lane.key, from: from, dueBy: to.due,
+        limit: isTight ? 1 : max(1, limits.laneEntriesMax / 2))
     }
     return nil
   }
@@ -316,14 +383,19 @@ final class Lanes {
     readsUnderWay -= 1
     lane.abandonRead()
     wantRead(lane)
+    tidy(lane)
   }
 
   /// Forgets all waiting work; what has begun is remembered.
+  ///
+  /// What waits for its lane to be on disk is not among it: read before that, it would be left to
+  /// the store under a lane that it is about to lose.
   func reset() -> [Work] {
     var dropped: [Work] = []
     for lane in lanes.values {
       dropped += lane.removeAll()
-      lane.storeFrom = nil
+      lane.relaning = [:]
+      lane.forgetStore()
       lane.spot = .none
       lane.isWanted = false
       lane.isStopped = false
@@ -334,10 +406,26 @@ final class Lanes {
     wanted = []
     concurrency.forgetWaiting()
     rates?.forgetWaiting()
+    relaningCount = 0
     entryCount = 0
     bytes = 0
     return dropped
   }
+}
+
+/// What the lanes of one function may keep in memory.
+package struct LaneLimits: Sendable {
+  /// Entries of one lane.
+  package var laneEntriesMax = 64
+  /// Entries of all lanes, and their payload bytes; past either, more stays in the store.
+  package var entriesMax = 8192
+  package var bytesMax = 32 << 20
+  /// Lanes with anything to remember, about 200 bytes each.
+  package var lanesMax = 65_536
+  /// Reads of lanes under way at a time.
+  package var readsMax = 16
+
+  package init() {}
 }
 
 /// How many attempts of each value run, and the lanes that wait for one of them to end.

@@ -10,6 +10,7 @@ struct TokenBucket {
     let interval: UInt64
     /// How far ahead of its schedule a full bucket may run.
     let tolerance: UInt64
+    var burst: Int { Int(clamping: tolerance / interval + 1) }
 
     init(_ limit: RateLimit) {
       let count = UInt64(limit.count)
@@ -36,6 +37,12 @@ struct TokenBucket {
   func isOpen(at now: UInt64, _ rule: Rule) -> Bool { opensAt(rule) <= now }
 
   func isFull(at now: UInt64) -> Bool { schedule <= now }
+
+  /// How many may be taken now.
+  func tokens(at now: UInt64, _ rule: Rule) -> Int {
+    let (end, next) = (now + rule.tolerance, max(schedule, now))
+    return next > end ? 0 : Int(clamping: (end - next) / rule.interval + 1)
+  }
 
   mutating func take(at now: UInt64, _ rule: Rule) {
     schedule = max(schedule, now) + rule.interval

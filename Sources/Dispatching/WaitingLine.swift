@@ -33,6 +33,8 @@ struct WaitingLine {
   /// True while the store holds work past the horizon; false means memory holds the whole line.
   private(set) var storeHasMore: Bool
   private(set) var isRefilling = false
+  /// The line was forgotten while it was read: what was not in it then may be missing in the rows.
+  private var refillIsVoid = false
   /// The smallest place of what arrived past the horizon while a refill was being read: the rows
   /// read may lack it, so the refill counts only up to here.
   private var firstArrivalWhileRefilling: LinePlace?
@@ -113,6 +115,7 @@ struct WaitingLine {
     entries = Heap()
     bytes = 0
     horizon = nil
+    refillIsVoid = isRefilling
     self.storeHasMore = storeHasMore
     return dropped
   }
@@ -121,6 +124,7 @@ struct WaitingLine {
   mutating func beginRefill() -> Bool {
     guard storeHasMore, !isRefilling, entries.count < Self.refillCount / 2 else { return false }
     isRefilling = true
+    refillIsVoid = false
     firstArrivalWhileRefilling = nil
     goneWhileRefilling = []
     return true
@@ -142,7 +146,7 @@ struct WaitingLine {
   ) -> ArraySlice<WaitingRecord> {
     guard isRefilling else { return [] }
     isRefilling = false
-    guard after == horizon, storeHasMore else { return [] }
+    guard after == horizon, storeHasMore, !refillIsVoid else { return [] }
     guard let arrival = firstArrivalWhileRefilling else {
       horizon = rows.last?.place ?? horizon
       storeHasMore = hasMore

@@ -14,6 +14,12 @@ package final class Work {
   var gates: FlowRule.Gates?
   /// The event whose quiet time it ended, until its own record is on disk.
   var replaces: FunctionDesk.Debounced?
+  /// An operator brought it forward: the store has it for a later moment.
+  var isAheadOfStore = false
+  /// A token of its value's rate is taken for the next attempt.
+  var hasToken = false
+  /// It enters its line when its record is on disk.
+  var isEntering = false
   /// What it emitted, until that is on disk: refused with it, if it comes to that.
   var children: [Work] = []
 

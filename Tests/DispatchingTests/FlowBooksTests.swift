@@ -12,31 +12,86 @@ struct FlowBooksTests {
     for _ in 0..<400 { try history.step() }
     try history.finish()
   }
+
+  @Test(arguments: (UInt64(1)...40).filter { ![8, 31].contains($0) })
+  func `order and limits are kept under manifests that change and with little memory`(
+    seed: UInt64
+  ) throws {
+    var history = FlowHistory(seed: seed, isOften: .redeclared)
+    for _ in 0..<400 { try history.step() }
+    try history.finish()
+  }
+
+  @Test(arguments: UInt64(1)...60)
+  func `nothing is lost, whatever the manifests say one after another`(seed: UInt64) throws {
+    var history = FlowHistory(seed: seed, isOften: .remade)
+    for _ in 0..<400 { try history.step() }
+    try history.finish()
+  }
 }
 
 private struct FlowHistory {
+  /// What new manifests change: nothing, what an order does not depend on, or everything.
+  enum Change { case never, redeclared, remade }
+
   private var random: SeededRandom
   private let house: TestHouse
   private let isOrdered: Bool
   private let limitPer: Int
+  private let declaration: FunctionDeclaration
+  private let change: Change
   private var answers: [TestHouse.Answer] = []
   private var startsSeen = 0
 
-  init(seed: UInt64) {
+  init(seed: UInt64, isOften change: Change = .never) {
+    self.change = change
     random = SeededRandom(state: seed)
     isOrdered = random.below(2) == 0
     limitPer = 1 + random.below(3)
     let rate = RateLimit(
       count: 50, period: .seconds(1), burst: 10, per: EventPath("data.tenant"))
-    house = TestHouse([
-      FunctionDeclaration(
-        name: "charge", handler: "Charge", triggers: [.queue("q")],
-        concurrency: ConcurrencyLimit(limit: 6, per: EventPath("data.tenant"), limitPer: limitPer),
-        rate: random.below(2) == 0 ? rate : nil,
-        order: isOrdered ? EventPath("data.order") : nil, timeout: .seconds(2),
-        retry: RetryPolicy(attemptsMax: 3, first: .milliseconds(100), jitter: .full),
-        onCrash: random.below(2) == 0 ? .hold : .retry)
-    ])
+    declaration = FunctionDeclaration(
+      name: "charge", handler: "Charge", triggers: [.queue("q")],
+      concurrency: ConcurrencyLimit(limit: 6, per: EventPath("data.tenant"), limitPer: limitPer),
+      rate: random.below(2) == 0 ? rate : nil,
+      order: isOrdered ? EventPath("data.order") : nil, timeout: .seconds(2),
+      retry: RetryPolicy(attemptsMax: 3, first: .milliseconds(100), jitter: .full),
+      onCrash: random.below(2) == 0 ? .hold : .retry)
+    var limits = LaneLimits()
+    if change != .never {
+      limits.laneEntriesMax = 1 + random.below(8)
+      limits.entriesMax = 1 + random.below(32)
+      limits.lanesMax = 1 + random.below(12)
+      limits.readsMax = 1 + random.below(3)
+    }
+    house = TestHouse([declaration], laneLimits: limits)
+  }
+
+  private mutating func redeclare() {
+    guard change != .never else { return }
+    var next = declaration
+    let per = EventPath("data.tenant")
+    let rates = [
+      nil, RateLimit(count: 50, period: .seconds(1), burst: 10),
+      RateLimit(count: 50, period: .seconds(1), burst: 10, per: per),
+      RateLimit(count: 70, period: .seconds(1), burst: 3, per: EventPath("data.order")),
+    ]
+    next.rate = rates[random.below(rates.count)]
+    next.priority = Priority.allCases[random.below(3)]
+    if change == .remade {
+      next.order = random.below(2) == 0 ? nil : EventPath("data.order")
+      next.concurrency.per = random.below(2) == 0 ? nil : per
+      next.concurrency.limit = 1 + random.below(6)
+      if next.order == nil, next.concurrency.per == nil {
+        switch random.below(3) {
+        case 0: next.batch = BatchRule(size: 1 + random.below(5), window: .milliseconds(50))
+        case 1 where next.rate?.per == nil:
+          next.debounce = DebounceRule(per: per, quiet: .milliseconds(100))
+        default: break
+        }
+      }
+    }
+    house.redeclare(random.below(20) == 0 && change == .remade ? [] : [next])
   }
 
   mutating func step() throws {
@@ -46,7 +101,9 @@ private struct FlowHistory {
     case ..<70: house.hearNews()
     case ..<86: answer()
     case ..<88: loseWorker()
-    case ..<90: operate()
+    case ..<90:
+      operate()
+      if change != .never, random.below(2) == 0 { operate() }
     case ..<99:
       house.clocks.advance(by: .milliseconds(1 + random.below(400)))
       house.dispatcher.tick()
@@ -95,7 +152,12 @@ private struct FlowHistory {
   private mutating func operate() {
     let rows = house.log.disk.values.filter { !$0.state.isFinal }
       .sorted { $0.acceptance.id < $1.acceptance.id }
-    switch random.below(4) {
+    switch random.below(change == .never ? 4 : 9) {
+    case 5: house.dispatcher.pause("function:charge", since: house.clocks.wall) {}
+    case 6: house.dispatcher.pause("function:charge", since: nil) {}
+    case 7, 8:
+      for row in rows where row.state == .waiting { _ = house.dispatcher.hurry(row.acceptance.id) }
+    case 4: redeclare()
     case 0:
       guard !rows.isEmpty else { return }
       _ = house.dispatcher.cancel(rows[random.below(rows.count)].record)
@@ -108,8 +170,9 @@ private struct FlowHistory {
 
   private mutating func checkLimits() throws {
     let running = Array(house.workers.running.values)
-    #expect(running.count <= 6)
     #expect(Set(running.map(\.name.id)).count == running.count)
+    guard change != .remade else { return }
+    #expect(running.count <= 6)
     var tenants: [String: Int] = [:]
     var orders: [String: Int] = [:]
     for one in running {
@@ -140,8 +203,10 @@ private struct FlowHistory {
   }
 
   mutating func finish() throws {
+    if change == .remade { house.redeclare([declaration]) }
+    house.dispatcher.pause("function:charge", since: nil) {}
     house.dispatcher.pause("queue:q", since: nil) {}
-    for _ in 0..<20_000 {
+    for _ in 0..<8_000 {
       house.settle()
       try checkLimits()
       for row in house.log.disk.values where row.state == .held {

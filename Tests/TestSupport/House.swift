@@ -9,14 +9,19 @@ package final class TestHouse {
   package let workers = ScriptedWorkers()
   package let witness = Witness()
   package private(set) var dispatcher: Dispatcher
-  private let declarations: [FunctionDeclaration]
+  private var declarations: [FunctionDeclaration]
+  private let laneLimits: LaneLimits
 
-  package init(_ declarations: [FunctionDeclaration], log: MemoryRecordLog = MemoryRecordLog()) {
+  package init(
+    _ declarations: [FunctionDeclaration], log: MemoryRecordLog = MemoryRecordLog(),
+    laneLimits: LaneLimits = LaneLimits()
+  ) {
+    self.laneLimits = laneLimits
     self.log = log
     self.declarations = declarations
     dispatcher = Dispatcher(
       functions: declarations, recovery: log.restart(), log: log, workers: workers, clocks: clocks,
-      observer: witness, chance: { 0.5 })
+      observer: witness, laneLimits: laneLimits, chance: { 0.5 })
   }
 
   /// Everything on its way to disk gets there, and all news are heard, until nothing moves.
@@ -39,8 +44,13 @@ package final class TestHouse {
     workers.forgetAll()
     dispatcher = Dispatcher(
       functions: declarations, recovery: log.restart(), log: log, workers: workers, clocks: clocks,
-      observer: witness, chance: chance)
+      observer: witness, laneLimits: laneLimits, chance: chance)
     dispatcher.tick()
+  }
+
+  package func redeclare(_ declarations: [FunctionDeclaration]) {
+    self.declarations = declarations
+    dispatcher.redeclare(declarations)
   }
 
   @discardableResult
