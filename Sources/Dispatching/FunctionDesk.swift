@@ -145,7 +145,8 @@ final class FunctionDesk {
 
   func noteGone(_ work: Work) {
     lines[work.priority].noteGone(work.id)
-    if begun == .beingRead { goneWhileReadingBegun.insert(work.id) }
+    // What is only left to the store has begun all the same.
+    if begun == .beingRead, work.invocation.isFinal { goneWhileReadingBegun.insert(work.id) }
     lanes?.noteGone(work)
   }
 
