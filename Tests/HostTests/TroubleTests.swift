@@ -62,6 +62,26 @@ struct TroubleTests {
     host.kill()
   }
 
+  @Test func `a timer that has not fired yet keeps its mark over a restart`() async throws {
+    let manifests = try HostProcess.manifests([
+      """
+      function: once
+      handler: Wait
+      triggers:
+        - timer: { at: 2099-01-01T00:00:00Z }
+      """
+    ])
+    let data = try HostProcess.temporaryFolder()
+    var marks: [String?] = []
+    for _ in 0..<2 {
+      let host = try await HostProcess.start(
+        manifests: manifests, worker: "CrashingWorker", data: data)
+      marks.append(try host.items("/v1/timers").first?["last"] as? String)
+      #expect(host.terminate() == 0)
+    }
+    #expect(marks[0] != nil && marks[0] == marks[1])
+  }
+
   @Test func `an input that does not fit is dead at once`() async throws {
     let host = try await host([Self.manifest("echo", "Echo")])
     let id = try id(of: host.post("/v1/queues/echo/messages", "{\"not\":\"text\"}"))
