@@ -36,7 +36,7 @@ extension Dispatcher {
 
   /// The end is on disk, or refused for good.
   private func left(_ work: Work, _ ending: Ending, _ waiting: [any CallListener]) {
-    leaving[work.id] = nil
+    defer { leaving[work.id] = nil }
     desks[work.acceptance.function]?.noteGone(work)
     work.children = []
     let refusal = CallOutcome.refused(.storeStalled(reason: "the record could not be written"))

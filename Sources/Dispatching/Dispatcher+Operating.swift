@@ -217,6 +217,11 @@ extension Dispatcher {
     }.sorted { $0.name < $1.name }
   }
 
+  /// Of what memory holds; it is there until the observer has been told of its end.
+  package func acceptance(of id: InvocationID) -> Acceptance? {
+    (live[id] ?? leaving[id])?.acceptance
+  }
+
   package var declarations: [FunctionDeclaration] { round.map(\.declaration) }
   package var isStalled: String? { stalledReason }
   package var liveCount: Int { live.count }

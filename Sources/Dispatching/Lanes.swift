@@ -10,13 +10,13 @@ import Invocations
 
 final class Lanes {
   let rule: FlowRule
-  private let hasher: SipHasher
+  let hasher: SipHasher
   private let limits: LaneLimits
-  private var lanes: [Int64: Lane] = [:]
+  private(set) var lanes: [Int64: Lane] = [:]
   private var rings: [Deque<Lane>] = [[], [], []]
   private var turns = Turns()
   private var concurrency = ConcurrencyGates()
-  private var rates: RateGates?
+  private(set) var rates: RateGates?
   private var wanted = Deque<Lane>()
   private var readsUnderWay = 0
   /// Lanes whose first has begun and does not run.
@@ -37,7 +37,6 @@ final class Lanes {
   var isFull: Bool {
     lanes.count - begunCount >= limits.lanesMax || relaningCount >= limits.entriesMax
   }
-  var laneCount: Int { lanes.count }
   var hasReady: Bool { rings.contains { !$0.isEmpty } }
   var nextWake: UInt64? { rates?.nextWake }
 
@@ -45,7 +44,7 @@ final class Lanes {
     rule.lane(of: event, priority, hasher)
   }
 
-  private func lane(of work: Work) -> Int64 { lane(of: work.acceptance.event, work.priority) }
+  func lane(of work: Work) -> Int64 { lane(of: work.acceptance.event, work.priority) }
 
   // MARK: In
 
@@ -322,20 +321,6 @@ final class Lanes {
     lanes[lane(of: work)]?.noteGone(work.id)
   }
 
-  /// True when memory does not hold this waiting work, because its lane left it to the store.
-  func leaves(_ work: Work) -> Bool {
-    guard let lane = lanes[lane(of: work)] else { return false }
-    return lane.isStopped || lane.storeFrom.map { $0 <= work.place } ?? false
-  }
-
-  /// Who has begun and keeps the others of this event's value waiting.
-  func holders(of event: Event) -> [InvocationID] {
-    lanes[rule.lane(of: event, .normal, hasher)]?.holders ?? []
-  }
-
-  /// When the value's next token is there, by the monotonic clock.
-  func rateOpens(_ value: Int64) -> UInt64? { rates?.opensAt(value) }
-
   // MARK: The store
 
   private func wantRead(_ lane: Lane) {
@@ -410,63 +395,5 @@ final class Lanes {
     entryCount = 0
     bytes = 0
     return dropped
-  }
-}
-
-/// What the lanes of one function may keep in memory.
-package struct LaneLimits: Sendable {
-  /// Entries of one lane.
-  package var laneEntriesMax = 64
-  /// Entries of all lanes, and their payload bytes; past either, more stays in the store.
-  package var entriesMax = 8192
-  package var bytesMax = 32 << 20
-  /// Lanes with anything to remember, about 200 bytes each.
-  package var lanesMax = 65_536
-  /// Reads of lanes under way at a time.
-  package var readsMax = 16
-
-  package init() {}
-}
-
-/// How many attempts of each value run, and the lanes that wait for one of them to end.
-private struct ConcurrencyGates {
-  private struct Gate {
-    var used = 0
-    var waiting = Deque<Lane>()
-  }
-
-  /// One for each value that runs or waits: never more than lanes and running attempts.
-  private var gates: [Int64: Gate] = [:]
-
-  mutating func admits(_ lane: Lane, _ value: Int64, limit: Int) -> Bool {
-    guard let gate = gates[value], gate.used >= limit else { return true }
-    gates[value]?.waiting.append(lane)
-    return false
-  }
-
-  mutating func enter(_ value: Int64) { gates[value, default: Gate()].used += 1 }
-
-  mutating func leave(_ value: Int64) {
-    gates[value]?.used -= 1
-    tidy(value)
-  }
-
-  /// A lane that may try, if the value has room.
-  mutating func passOn(_ value: Int64, limit: Int) -> Lane? {
-    guard let gate = gates[value], gate.used < limit else { return nil }
-    defer { tidy(value) }
-    return gates[value]?.waiting.popFirst()
-  }
-
-  mutating func forgetWaiting() {
-    for value in gates.keys {
-      gates[value]?.waiting = []
-      tidy(value)
-    }
-  }
-
-  private mutating func tidy(_ value: Int64) {
-    guard let gate = gates[value], gate.used <= 0, gate.waiting.isEmpty else { return }
-    gates[value] = nil
   }
 }

@@ -12,6 +12,8 @@ final class EventStream: HappeningListener {
   static let streamsMax = 64
   /// Unsent bytes past which events are counted and not sent.
   private static let unsentBytesMax = 1 << 20
+  /// Past it they are asked for again.
+  private static let selectedMax = 10_000
   private static let heartbeat = Duration.seconds(15)
 
   struct Name: Hashable { let id: ObjectIdentifier }
@@ -20,6 +22,8 @@ final class EventStream: HappeningListener {
   private unowned let house: any House
   private let filter: InvocationFilter
   private let ended: (EventStream) -> Void
+  /// Invocations that the filter's queue, key and text have let through.
+  private var selected: Set<InvocationID> = []
   private var missed = 0
   private var timer: LoopTimer?
   private var hasEnded = false
@@ -74,7 +78,9 @@ final class EventStream: HappeningListener {
   }
 
   func saw(_ happening: Happening) {
-    guard let line = HappeningLine(happening), line.passes(filter) else { return }
+    guard let line = HappeningLine(happening), line.passes(filter), selects(happening) else {
+      return
+    }
     guard exchange.unsentBytes < Self.unsentBytesMax else {
       missed += 1
       return
@@ -90,9 +96,51 @@ final class EventStream: HappeningListener {
   }
 }
 
+extension EventStream {
+  /// What a happening does not say itself, its invocation's acceptance does.
+  private func selects(_ happening: Happening) -> Bool {
+    guard filter.queue != nil || filter.key != nil || filter.text != nil else { return true }
+    guard let id = happening.invocation else { return false }
+    defer { if case .ended = happening { selected.remove(id) } }
+    if selected.contains(id) { return true }
+    var acceptance = house.acceptance(of: id)
+    if case .accepted(let new) = happening { acceptance = new }
+    guard let acceptance, filter.selects(acceptance) else { return false }
+    if selected.count >= Self.selectedMax { selected = [] }
+    selected.insert(id)
+    return true
+  }
+}
+
+extension Happening {
+  /// The invocation that it is about.
+  fileprivate var invocation: InvocationID? {
+    switch self {
+    case .accepted(let acceptance): acceptance.id
+    case .duplicate(let id, _), .started(let id, _, _, _): id
+    case .goesOn(let attempt, _, _, _): attempt.invocation
+    case .ended(let ending, _): ending.id
+    case .logged(let line, _): line.invocation
+    case .fenced(let name): name.id
+    default: nil
+    }
+  }
+}
+
+extension InvocationFilter {
+  fileprivate func selects(_ acceptance: Acceptance) -> Bool {
+    if let queue, queue != acceptance.queue { return false }
+    if let key, key != acceptance.key?.text { return false }
+    guard let text else { return true }
+    return acceptance.event.data.contains(Array(text.utf8))
+  }
+}
+
 extension ControlDoor {
   func stream(_ exchange: HTTPExchange) throws(RequestFault) {
-    let query = try RequestQuery(exchange.request.query, allowed: RequestQuery.filters)
+    // What has happened is listed; a stream tells what happens.
+    let allowed = RequestQuery.filters.subtracting(["since", "until", "limit", "cursor"])
+    let query = try RequestQuery(exchange.request.query, allowed: allowed)
     let filter = try query.filter(now: house.clocks.wall)
     guard streams.count < EventStream.streamsMax else {
       return exchange.respond(

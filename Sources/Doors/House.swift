@@ -44,6 +44,8 @@ package protocol House: AnyObject {
     of record: InvocationRecord, then: @escaping @LoopActor (Result<Int?, InspectionFault>) -> Void)
   /// What an unfinished invocation waits for.
   func cause(of record: InvocationRecord) -> WaitingCause
+  /// Of an invocation that has not ended, or ends at this moment.
+  func acceptance(of id: InvocationID) -> Acceptance?
   func follow(_ listener: any HappeningListener)
   func unfollow(_ listener: any HappeningListener)
 

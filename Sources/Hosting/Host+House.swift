@@ -129,6 +129,8 @@ extension Host: House {
     return cause
   }
 
+  package func acceptance(of id: InvocationID) -> Acceptance? { dispatcher.acceptance(of: id) }
+
   package func follow(_ listener: any HappeningListener) { bulletin.add(listener) }
   package func unfollow(_ listener: any HappeningListener) { bulletin.remove(listener) }
 

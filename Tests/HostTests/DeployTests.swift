@@ -91,7 +91,7 @@ struct DeployTests {
     let host = try await site.start()
     try site.write([Self.echo, "function: absent\ntriggers: [{ queue: absent }]\n"])
     let refused = try site.apus(["deploy"])
-    #expect(refused.status == 1)
+    #expect(refused.status == 65)
     #expect(refused.errors.contains("handler 'Absent' is not in the worker"))
     #expect(try host.items("/v1/releases").count == 1)
     #expect(try host.items("/v1/functions").count == 1)
@@ -132,7 +132,7 @@ struct DeployTests {
     try host.until { try host.get("/v1/functions/words")["waiting"] as? Int == 2 }
     try site.write([wait.replacing("Wait", with: "Echo")])
     let refused = try site.apus(["deploy"])
-    #expect(refused.status == 1)
+    #expect(refused.status == 65)
     #expect(refused.errors.contains("of 2 waiting, 2 were sampled and 1 do not decode"))
     #expect(refused.errors.contains("--force"))
     #expect(try host.get("/v1/functions/words")["handler"] as? String == "Wait")

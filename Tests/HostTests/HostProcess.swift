@@ -10,7 +10,7 @@ final class HostProcess {
   let functionDoor: HTTPClient
   let controlDoor: HTTPClient
   private let process: Process
-  private let control: HTTPClient.Address
+  let control: HTTPClient.Address
   var controlAddress: HTTPClient.Address { control }
   var processID: Int32 { process.processIdentifier }
 

@@ -62,6 +62,32 @@ struct TroubleTests {
     host.kill()
   }
 
+  @Test func `a stream by queue or key tells all of those invocations and nothing of others`()
+    async throws
+  {
+    let host = try await host([Self.manifest("echo", "Echo"), Self.manifest("other", "Echo")])
+    let follower = HTTPClient(host.control, readTimeout: .seconds(60))
+    var told = ""
+    var isSent = false
+    let path = "/v1/stream?queue=echo&key=%2Fqueues%2Fecho%20wanted"
+    _ = try follower.stream("GET", path) { bytes in
+      told += String(decoding: bytes, as: UTF8.self)
+      if !isSent {
+        isSent = true
+        for (queue, id) in [("other", "wanted"), ("echo", "else"), ("echo", "wanted")] {
+          // A refusal shows in what is told.
+          _ = try? host.post("/v1/queues/\(queue)/messages?id=\(id)", "\"x\"")
+        }
+      }
+      return !told.contains("event: ended")
+    }
+    for name in ["accepted", "started", "ended"] {
+      #expect(told.components(separatedBy: "event: \(name)\n").count == 2, "\(name): \(told)")
+    }
+    #expect(try host.controlDoor.send("GET", "/v1/stream?since=1d").status == 400)
+    host.kill()
+  }
+
   @Test func `a timer that has not fired yet keeps its mark over a restart`() async throws {
     let manifests = try HostProcess.manifests([
       """

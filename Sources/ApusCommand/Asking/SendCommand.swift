@@ -30,6 +30,11 @@ struct SendCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp("Not before this time, such as 2027-01-01T00:00:00Z.", valueName: "time"))
   var at: String?
+  @Option(
+    help: ArgumentHelp(
+      "Before or after the others of its function (default: the function's).",
+      valueName: "high|normal|low"))
+  var priority: String?
   @Flag(help: "Each line of the data is the data of one event.") var ndjson = false
   @Option(help: ArgumentHelp("What the data is (default: application/json).", valueName: "type"))
   var contentType: String?
@@ -47,7 +52,10 @@ struct SendCommand: ParsableCommand {
     let type = contentType ?? (ndjson ? "application/x-ndjson" : "application/json")
     let answer = try asking.client().post(
       ["v1", "queues", queue, "messages"],
-      [("id", id), ("type", self.type), ("subject", subject), ("delay", delay), ("at", at)],
+      [
+        ("id", id), ("type", self.type), ("subject", subject), ("delay", delay), ("at", at),
+        ("priority", priority),
+      ],
       headers: [("Content-Type", type)], body: body)
     asking.show(answer) { Self.lines(answer, $0) }
   }
