@@ -19,6 +19,21 @@ struct ReferenceTests {
     for example in examples { #expect(mistakes(read(example)) == [], "\(example)") }
   }
 
+  @Test func `every mistake is told in the words of the table`() throws {
+    let table = try #require(try Self.text().components(separatedBy: "\n## Mistakes\n").last)
+    var rows = 0
+    for row in table.split(separator: "\n") where row.hasPrefix("| `") {
+      let cells = row.split(separator: "`").map(String.init)
+      try #require(cells.count == 5, "\(row)")
+      let head = "function: charge-payment\n"
+      let triggers = cells[1].hasPrefix("triggers") ? "" : "triggers: [{ queue: payments }]\n"
+      let said = mistakes(read("\(head)\(triggers)\(cells[1])\n"))
+      #expect(said.contains { $0.hasSuffix(cells[3]) }, "\(row): \(said)")
+      rows += 1
+    }
+    #expect(rows > 20)
+  }
+
   @Test func `every key is in the table and in an example`() throws {
     let text = try Self.text()
     for key in ManifestKeys.function {
