@@ -27,7 +27,11 @@ final class DataDirectory: Sendable {
       defer { lock = -1 }
       return lock
     }
-    if descriptor >= 0 { close(descriptor) }
+    guard descriptor >= 0 else { return }
+    // To close is not enough: a child that is just being born still has a copy of the descriptor, and
+    // the lock is held while any copy is open. To unlock lets go for all of them (flock(2)).
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
   }
 
   /// The file is there and is the owner's only before SQLite opens it; SQLite gives the `-wal` and

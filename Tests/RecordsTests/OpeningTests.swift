@@ -37,6 +37,16 @@ struct OpeningTests {
     try #require(pwrite(descriptor, bytes, bytes.count, offset) == bytes.count)
   }
 
+  private func descriptors(of path: String) throws -> [Int32] {
+    let path = try #require(realpath(path, nil))
+    defer { free(path) }
+    return (0..<Int32(1024)).filter { descriptor in
+      var target = [CChar](repeating: 0, count: Int(PATH_MAX))
+      return readlink("/proc/self/fd/\(descriptor)", &target, target.count - 1) > 0
+        && strcmp(target, path) == 0
+    }
+  }
+
   private func mode(of path: String) -> mode_t {
     var status = stat()
     return stat(path, &status) == 0 ? status.st_mode & 0o777 : 0
@@ -72,6 +82,19 @@ struct OpeningTests {
     try second.write(.pause(subject: "queue:payments", since: nil))
     second.store.close()
     #expect(try TestStore(in: folder).recovery.paused == [:])
+  }
+
+  @Test func `a closed store is free, though a child is just being born with its descriptors`()
+    throws
+  {
+    let folder = try Folder()
+    let first = try TestStore(in: folder)
+    // What a fork has until it becomes another program: the same open file under another number.
+    let copies = try descriptors(of: "\(folder.path)/lock").map { dup($0) }
+    defer { for copy in copies { close(copy) } }
+    #expect(copies.count == 1)
+    first.store.close()
+    #expect(try TestStore(in: folder).recovery.boot == 2)
   }
 
   @Test func `attempts that ran when the host was killed are given back`() throws {
