@@ -217,6 +217,13 @@ extension Dispatcher {
     }.sorted { $0.name < $1.name }
   }
 
+  /// Attempts with a worker, by the queue their event came through.
+  package var runningByQueue: [String: Int] {
+    running.values.reduce(into: [:]) { counts, attempt in
+      if let queue = attempt.work.acceptance.queue { counts[queue, default: 0] += 1 }
+    }
+  }
+
   /// Of what memory holds; it is there until the observer has been told of its end.
   package func acceptance(of id: InvocationID) -> Acceptance? {
     (live[id] ?? leaving[id])?.acceptance

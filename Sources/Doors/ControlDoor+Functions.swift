@@ -41,28 +41,48 @@ extension ControlDoor {
   }
 
   func timers(_ exchange: HTTPExchange, _ path: [String]) throws(RequestFault) {
-    // A timer's name has a slash, written as it is or as %2F.
-    let words = path.last == "fire" ? path.dropLast() : path[...]
-    let name = words.joined(separator: "/")
-    guard !name.isEmpty else {
-      return respond(exchange) { json in
-        json.object { json in
-          json.array("items") { json in for timer in house.timers { json.timer(timer) } }
-          json.field("next", nil as String?)
-        }
-      }
-    }
-    guard let status = house.timers.first(where: { $0.name == name }) else {
+    guard let name = path.first else { return listTimers(exchange) }
+    guard house.timerNames.contains(name) else {
       return exchange.respond(.problem(.unknown("timer", name)))
     }
     if path.last == "fire" { return fire(exchange, name) }
-    house.firings(of: name) { [weak self] outcome in
+    show(exchange, timer: name)
+  }
+
+  private func listTimers(_ exchange: HTTPExchange) {
+    house.timers(firingsMax: 1) { [weak self] outcome in
       switch outcome {
-      case .success(let missed): self?.show(exchange, status, missed)
+      case .success(let timers):
+        self?.respond(exchange) { json in
+          json.object { json in
+            json.array("items") { json in for timer in timers { json.timer(timer) } }
+            json.field("next", nil as String?)
+          }
+        }
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
       }
     }
   }
+
+  private func show(_ exchange: HTTPExchange, timer name: String) {
+    house.timers(firingsMax: Self.shownFiringsMax) { [house] outcome in
+      switch outcome {
+      case .success(let timers):
+        guard let status = timers.first(where: { $0.name == name }) else {
+          return exchange.respond(.problem(.unknown("timer", name)))
+        }
+        house.missedInstants(of: name) { [weak self] outcome in
+          switch outcome {
+          case .success(let missed): self?.show(exchange, status, missed)
+          case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+          }
+        }
+      case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+      }
+    }
+  }
+
+  private static let shownFiringsMax = 20
 
   private func fire(_ exchange: HTTPExchange, _ name: String) {
     let isKnown = house.fire(timer: name) { outcome in

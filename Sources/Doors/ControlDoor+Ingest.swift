@@ -10,17 +10,10 @@ extension ControlDoor {
   func queues(_ exchange: HTTPExchange, _ path: [String]) throws(RequestFault) {
     guard let name = path.first else {
       _ = try RequestQuery(exchange.request.query, allowed: [])
-      return respond(exchange) { json in
-        json.object { json in
-          json.array("items") { json in for queue in house.queues { json.queue(queue) } }
-          json.field("next", nil as String?)
-        }
-      }
+      return listQueues(exchange)
     }
-    guard let status = house.queues.first(where: { $0.name == name }),
-      let function = house.router.function(forQueue: name)
-    else {
-      return exchange.respond(.problem(.unknownQueue(name, known: house.queues.map(\.name))))
+    guard let function = house.router.function(forQueue: name) else {
+      return exchange.respond(.problem(.unknownQueue(name, known: house.queueNames)))
     }
     switch (exchange.request.method, path.dropFirst().first) {
     case ("POST", "messages"): try send(exchange, to: name, function)
@@ -28,7 +21,42 @@ extension ControlDoor {
     case (_, "pause"): pause(exchange, "queue:\(name)", true)
     case (_, "resume"): pause(exchange, "queue:\(name)", false)
     case (_, "purge"): purge(exchange, queue: name)
-    default: respond(exchange) { $0.queue(status) }
+    default: show(exchange, queue: name)
+    }
+  }
+
+  private func listQueues(_ exchange: HTTPExchange) {
+    house.queues { [weak self] outcome in
+      self?.tell(exchange, outcome) { json, queues, now in
+        json.object { json in
+          json.array("items") { json in for queue in queues { json.queue(queue, at: now) } }
+          json.field("next", nil as String?)
+        }
+      }
+    }
+  }
+
+  private func show(_ exchange: HTTPExchange, queue name: String) {
+    house.queues { [weak self] outcome in
+      let found = outcome.map { queues in queues.first { $0.name == name } }
+      // It was there a moment ago; a deployment took it.
+      if case .success(nil) = found {
+        return exchange.respond(.problem(.unknown("queue", name)))
+      }
+      self?.tell(exchange, found) { json, queue, now in
+        if let queue { json.queue(queue, at: now) }
+      }
+    }
+  }
+
+  /// What the record answered, as it is at this moment.
+  private func tell<Value>(
+    _ exchange: HTTPExchange, _ outcome: Result<Value, InspectionFault>,
+    _ write: (inout JSONWriter, Value, WallTime) -> Void
+  ) {
+    switch outcome {
+    case .success(let value): respond(exchange) { write(&$0, value, house.clocks.wall) }
+    case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
     }
   }
 

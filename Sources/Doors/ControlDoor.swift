@@ -65,11 +65,15 @@ package final class ControlDoor: HTTPResponder {
   }
 
   /// Names in paths are kebab-case or ids, so that percent-encoding never has to be undone; a timer's
-  /// name has a slash, which is `%2F` in a path.
+  /// name has a slash, which is `%2F` in a path or is written as it is: `report/0`.
   private func segments(of path: String) -> [String] {
-    path.split(separator: "/").map {
+    var segments = path.split(separator: "/").map {
       String($0).replacing("%2F", with: "/").replacing("%2f", with: "/")
     }
+    if segments.count > 3, segments[1] == "timers", Int(segments[3]) != nil {
+      segments[2] += "/" + segments.remove(at: 3)
+    }
+    return segments
   }
 
   private func answer(_ exchange: HTTPExchange, _ path: [String]) throws(RequestFault) {

@@ -23,8 +23,13 @@ package protocol House: AnyObject {
 
   // What there is.
   var functions: [FunctionStatus] { get }
-  var queues: [QueueStatus] { get }
-  var timers: [TimerStatus] { get }
+  var queueNames: [String] { get }
+  func queues(then: @escaping @LoopActor (Result<[QueueStatus], InspectionFault>) -> Void)
+  var timerNames: [String] { get }
+  /// Each with its latest firings, at most so many.
+  func timers(
+    firingsMax: Int,
+    then: @escaping @LoopActor (Result<[TimerStatus], InspectionFault>) -> Void)
   var health: HouseHealth { get }
   /// Prometheus text exposition, version 0.0.4.
   var metrics: [UInt8] { get }
@@ -36,7 +41,7 @@ package protocol House: AnyObject {
   func invocation(
     _ id: InvocationID,
     then: @escaping @LoopActor (Result<InvocationRecord?, InspectionFault>) -> Void)
-  func firings(
+  func missedInstants(
     of timer: String,
     then: @escaping @LoopActor (Result<[MissedInstant], InspectionFault>) -> Void)
   /// How many stand before a waiting one in its line; nil where it does not wait.
@@ -109,6 +114,7 @@ package struct FunctionStatus: Sendable {
   package var succeeded: Int
   package var dead: Int
   package var retried: Int
+  package var lastMinute: MinuteCounts
   /// Of recent attempts; nil before the first.
   package var runP50Milliseconds: Double?
   package var runP99Milliseconds: Double?
@@ -116,7 +122,7 @@ package struct FunctionStatus: Sendable {
   package init(
     declaration: FunctionDeclaration, isDeclared: Bool, unfinished: Int, running: Int,
     pausedSince: WallTime?, unhealthy: String?, succeeded: Int, dead: Int, retried: Int,
-    runP50Milliseconds: Double?, runP99Milliseconds: Double?
+    lastMinute: MinuteCounts, runP50Milliseconds: Double?, runP99Milliseconds: Double?
   ) {
     self.declaration = declaration
     self.isDeclared = isDeclared
@@ -127,24 +133,43 @@ package struct FunctionStatus: Sendable {
     self.succeeded = succeeded
     self.dead = dead
     self.retried = retried
+    self.lastMinute = lastMinute
     self.runP50Milliseconds = runP50Milliseconds
     self.runP99Milliseconds = runP99Milliseconds
   }
 }
 
+/// What became of a function's events in the sixty seconds before now.
+package struct MinuteCounts: Sendable, Equatable {
+  package var accepted = 0
+  package var started = 0
+  package var succeeded = 0
+  package var failed = 0
+
+  package init() {}
+}
+
 package struct QueueStatus: Sendable {
   package var name: String
   package var function: String
-  /// Accepted and not ended.
-  package var unfinished: Int
+  /// Accepted and neither running nor ended, what is held among them.
+  package var waiting: Int
   package var running: Int
+  package var held: Int
+  /// When the oldest that has not ended was accepted.
+  package var oldestAt: WallTime?
   package var isPaused: Bool
 
-  package init(name: String, function: String, unfinished: Int, running: Int, isPaused: Bool) {
+  package init(
+    name: String, function: String, waiting: Int, running: Int, held: Int, oldestAt: WallTime?,
+    isPaused: Bool
+  ) {
     self.name = name
     self.function = function
-    self.unfinished = unfinished
+    self.waiting = waiting
     self.running = running
+    self.held = held
+    self.oldestAt = oldestAt
     self.isPaused = isPaused
   }
 }
@@ -154,15 +179,24 @@ package struct TimerStatus: Sendable {
   package var function: String
   /// The rule as the manifest has it.
   package var rule: String
-  package var next: WallTime?
-  package var last: WallTime?
+  /// Instants to come, the next one first; at most so many.
+  package static let upcomingMax = 5
+  package var upcoming: [WallTime]
+  /// No instant up to here fires any more.
+  package var mark: WallTime
+  /// Invocations that it made, the newest first.
+  package var firings: [InvocationRecord]
 
-  package init(name: String, function: String, rule: String, next: WallTime?, last: WallTime?) {
+  package init(
+    name: String, function: String, rule: String, upcoming: [WallTime],
+    mark: WallTime, firings: [InvocationRecord]
+  ) {
     self.name = name
     self.function = function
     self.rule = rule
-    self.next = next
-    self.last = last
+    self.upcoming = upcoming
+    self.mark = mark
+    self.firings = firings
   }
 }
 

@@ -116,6 +116,7 @@ extension JSONWriter {
   private mutating func story(of record: InvocationRecord) {
     array("attempts") { json in
       for attempt in record.history { json.attempt(attempt) }
+      if let start = record.underWay { json.attempt(start) }
     }
     array("logs") { json in
       for line in record.logs { json.logLine(line) }
@@ -137,6 +138,19 @@ extension JSONWriter {
       json.field("boot", attempt.boot)
       json.field("release", attempt.release)
       json.error(attempt.error)
+    }
+  }
+
+  /// The one that runs.
+  private mutating func attempt(_ start: AttemptStart) {
+    object { json in
+      json.field("attempt", start.attempt)
+      json.field("outcome", nil as String?)
+      json.field("startedAt", start.at)
+      json.field("finishedAt", nil as String?)
+      json.field("worker", start.worker)
+      json.field("boot", start.boot)
+      json.field("release", start.release)
     }
   }
 

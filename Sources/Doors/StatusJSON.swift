@@ -33,6 +33,14 @@ extension JSONWriter {
       json.field("payloadLimit", declaration.payloadBytesMax)
       json.field("timeoutMs", declaration.timeout.milliseconds)
       json.field("deadLetter", declaration.deadLetter)
+      json.idempotency(declaration.idempotency)
+      json.object("environment") { json in
+        for (name, value) in declaration.environment.sorted(by: { $0.key < $1.key }) {
+          json.field(name, value)
+        }
+      }
+      // Their names; what they are worth is nobody's to read.
+      json.array("secrets") { json in for name in declaration.secrets { json.value(name) } }
       json.object("retry") { json in
         json.field("attempts", declaration.retry.attemptsMax)
         json.field("firstMs", declaration.retry.first.milliseconds)
@@ -40,6 +48,12 @@ extension JSONWriter {
         json.field("maxMs", declaration.retry.delayMax.milliseconds)
         json.field("jitter", declaration.retry.jitter.rawValue)
         json.field("maxAgeMs", declaration.retry.maxAge.milliseconds)
+      }
+      json.object("lastMinute") { json in
+        json.field("accepted", status.lastMinute.accepted)
+        json.field("started", status.lastMinute.started)
+        json.field("succeeded", status.lastMinute.succeeded)
+        json.field("failed", status.lastMinute.failed)
       }
       json.object("sinceStart") { json in
         json.field("succeeded", status.succeeded)
@@ -58,6 +72,15 @@ extension JSONWriter {
       json.field("periodMs", rate.period.milliseconds)
       json.field("burst", rate.burst)
       json.field("per", rate.per?.source)
+    }
+  }
+
+  private mutating func idempotency(_ policy: IdempotencyPolicy) {
+    object("idempotency") { json in
+      json.field("key", policy.key?.source)
+      json.field("keepMs", policy.keep.milliseconds)
+      json.field("required", policy.isRequired)
+      json.field("whenRunning", policy.whenRunning.rawValue)
     }
   }
 
@@ -97,12 +120,16 @@ extension JSONWriter {
     }
   }
 
-  mutating func queue(_ status: QueueStatus) {
+  mutating func queue(_ status: QueueStatus, at now: WallTime) {
     object { json in
       json.field("name", status.name)
       json.field("function", status.function)
-      json.field("waiting", max(0, status.unfinished - status.running))
+      json.field("waiting", status.waiting)
       json.field("running", status.running)
+      json.field("held", status.held)
+      json.field("oldestAt", status.oldestAt)
+      json.field(
+        "oldestAgeMs", status.oldestAt.map { max(0, now.milliseconds - $0.milliseconds) })
       json.field("paused", status.isPaused)
     }
   }
@@ -112,8 +139,23 @@ extension JSONWriter {
       json.field("name", status.name)
       json.field("function", status.function)
       json.field("rule", status.rule)
-      json.field("next", status.next)
-      json.field("last", status.last)
+      json.field("next", status.upcoming.first)
+      json.array("upcoming") { json in for instant in status.upcoming { json.value(instant.text) } }
+      json.field("mark", status.mark)
+      json.field("last", status.firings.first?.acceptance.event.time)
+      json.array("firings") { json in for one in status.firings { json.firing(one) } }
+    }
+  }
+
+  /// What became of an instant.
+  private mutating func firing(_ record: InvocationRecord) {
+    object { json in
+      json.field("instant", record.acceptance.event.time)
+      json.field("invocation", "\(record.acceptance.id)")
+      json.field("state", record.state.description)
+      json.field("reason", record.reason?.description)
+      json.field("startedAt", record.startedAt)
+      json.field("finishedAt", record.endedAt)
     }
   }
 }

@@ -91,6 +91,18 @@ package struct TimerSource: Sendable {
     }
   }
 
+  /// Instants to come, the next one first.
+  package func upcoming(_ name: String, count: Int) -> [WallTime] {
+    guard let timer = timers.first(where: { $0.name == name }) else { return [] }
+    var instants: [WallTime] = []
+    var next = timer.next
+    while let instant = next, instants.count < count {
+      instants.append(WallTime(milliseconds: instant))
+      next = timer.rule.schedule.next(after: instant)
+    }
+    return instants
+  }
+
   /// Everything that became due up to and including `now`, a firing for each timer.
   ///
   /// It is given once: what the caller does not record is lost, so it records all of a firing in

@@ -9,9 +9,12 @@ package import Invocations
 package final class Bulletin: @preconcurrency Observer {
   private var listeners: [ObjectIdentifier: any HappeningListener] = [:]
   let statistics = Statistics()
+  private let clocks: any Clocks
+
+  init(clocks: any Clocks) { self.clocks = clocks }
 
   package func saw(_ happening: Happening) {
-    statistics.count(happening)
+    statistics.count(happening, at: clocks.monotonic)
     for listener in listeners.values { listener.saw(happening) }
   }
 

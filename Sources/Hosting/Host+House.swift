@@ -44,29 +44,56 @@ extension Host: House {
         isDeclared: counts.isDeclared, unfinished: counts.unfinished, running: counts.running,
         pausedSince: counts.pausedSince, unhealthy: bulletin.statistics.unhealthy[counts.name],
         succeeded: seen?.succeeded ?? 0, dead: seen?.dead ?? 0, retried: seen?.retried ?? 0,
+        lastMinute: seen?.minute.sum(at: clocks.monotonic) ?? MinuteCounts(),
         runP50Milliseconds: seen?.runTimes.percentile(0.5),
         runP99Milliseconds: seen?.runTimes.percentile(0.99))
     }
   }
 
-  package var queues: [QueueStatus] {
-    let counts = Dictionary(
-      dispatcher.counts.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+  package var queueNames: [String] { dispatcher.declarations.flatMap(\.queues).sorted() }
+
+  package func queues(
+    then: @escaping @LoopActor (Result<[QueueStatus], InspectionFault>) -> Void
+  ) {
+    let back = Handover<Result<[String: QueueLoad], RecordFault>> { [self] outcome in
+      then(outcome.map(statuses).mapError(InspectionFault.init))
+    }
+    store.queueLoads { back.give($0) }
+  }
+
+  private func statuses(_ loads: [String: QueueLoad]) -> [QueueStatus] {
+    let running = dispatcher.runningByQueue
+    let paused = Set(dispatcher.counts.flatMap(\.pausedQueues))
     return dispatcher.declarations.flatMap { function in
       function.queues.map { queue in
-        QueueStatus(
+        let load = loads[queue]
+        let running = running[queue] ?? 0
+        return QueueStatus(
           name: queue, function: function.name,
-          unfinished: counts[function.name]?.unfinished ?? 0,
-          running: counts[function.name]?.running ?? 0,
-          isPaused: counts[function.name]?.pausedQueues.contains(queue) ?? false)
+          waiting: max(0, (load?.unfinished ?? 0) - running), running: running,
+          held: load?.held ?? 0, oldestAt: load?.oldest.time, isPaused: paused.contains(queue))
       }
     }.sorted { $0.name < $1.name }
   }
 
-  package var timers: [TimerStatus] {
-    timerDesk.statuses.map {
+  package var timerNames: [String] { timerDesk.statuses.map(\.name) }
+
+  package func timers(
+    firingsMax: Int,
+    then: @escaping @LoopActor (Result<[TimerStatus], InspectionFault>) -> Void
+  ) {
+    let back = Handover<Result<[String: [InvocationRecord]], RecordFault>> { [self] outcome in
+      then(outcome.map(statuses).mapError(InspectionFault.init))
+    }
+    store.firings(timers: timerNames, limit: firingsMax) { back.give($0) }
+  }
+
+  private func statuses(_ firings: [String: [InvocationRecord]]) -> [TimerStatus] {
+    timerDesk.statuses.map { timer in
       TimerStatus(
-        name: $0.name, function: $0.function, rule: $0.rule, next: $0.next, last: $0.last)
+        name: timer.name, function: timer.function, rule: timer.rule,
+        upcoming: timerDesk.upcoming(timer.name, count: TimerStatus.upcomingMax),
+        mark: timer.last, firings: firings[timer.name] ?? [])
     }
   }
 
@@ -104,7 +131,7 @@ extension Host: House {
     store.show(id) { back.give($0.mapError(InspectionFault.init)) }
   }
 
-  package func firings(
+  package func missedInstants(
     of timer: String,
     then: @escaping @LoopActor (Result<[MissedInstant], InspectionFault>) -> Void
   ) {

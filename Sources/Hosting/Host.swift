@@ -24,7 +24,7 @@ package import Workers
 package final class Host {
   let settings: HostSettings
   package let clocks: any Clocks = SystemClocks()
-  package let bulletin = Bulletin()
+  package let bulletin = Bulletin(clocks: SystemClocks())
   let store: RecordStore
   let boot: Int
   let pool: ProcessWorkerPool

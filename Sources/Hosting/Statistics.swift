@@ -1,6 +1,7 @@
 // Counters since the host started, for `functions list` and for Prometheus. Times go into buckets
 // that grow by a fifth, so that a percentile is within ten per cent and a function costs 700 bytes.
 
+import Doors
 import Invocations
 
 final class Statistics {
@@ -14,6 +15,7 @@ final class Statistics {
     var retried = 0
     var runTimes = TimeBuckets()
     var totalTimes = TimeBuckets()
+    var minute = MinuteMeter()
   }
 
   private(set) var functions: [String: Function] = [:]
@@ -22,17 +24,24 @@ final class Statistics {
   private(set) var workersStarted = 0
   private(set) var workersLost = 0
 
-  func count(_ happening: Happening) {
+  /// `now` is monotonic, in nanoseconds.
+  func count(_ happening: Happening, at now: UInt64) {
     switch happening {
     case .accepted(let acceptance):
       functions[acceptance.function, default: Function()].accepted += 1
+      functions[acceptance.function]?.minute.count(at: now) { $0.accepted += 1 }
     case .duplicate(_, let function): functions[function, default: Function()].duplicates += 1
-    case .started(_, let function, _, _): functions[function, default: Function()].started += 1
+    case .started(_, let function, _, _):
+      functions[function, default: Function()].started += 1
+      functions[function]?.minute.count(at: now) { $0.started += 1 }
     case .goesOn(let attempt, let function, _, _):
       functions[function, default: Function()].retried += 1
       functions[function]?.runTimes.add(
         attempt.endedAt.milliseconds - attempt.startedAt.milliseconds)
-    case .ended(let ending, let acceptedAt): count(ending, acceptedAt)
+      if attempt.outcome != .returned {
+        functions[function]?.minute.count(at: now) { $0.failed += 1 }
+      }
+    case .ended(let ending, let acceptedAt): count(ending, acceptedAt, at: now)
     case .fenced: fenced += 1
     case .workerStarted: workersStarted += 1
     case .workerEnded(_, _, let expected): if !expected { workersLost += 1 }
@@ -42,11 +51,15 @@ final class Statistics {
     }
   }
 
-  private func count(_ ending: Ending, _ acceptedAt: WallTime) {
+  private func count(_ ending: Ending, _ acceptedAt: WallTime, at now: UInt64) {
     var function = functions[ending.function] ?? Function()
     switch ending.state {
-    case .succeeded: function.succeeded += 1
-    case .dead: function.dead += 1
+    case .succeeded:
+      function.succeeded += 1
+      function.minute.count(at: now) { $0.succeeded += 1 }
+    case .dead:
+      function.dead += 1
+      function.minute.count(at: now) { $0.failed += 1 }
     default: function.cancelled += 1
     }
     if let attempt = ending.attempt {
@@ -54,6 +67,31 @@ final class Statistics {
     }
     function.totalTimes.add(ending.endedAt.milliseconds - acceptedAt.milliseconds)
     functions[ending.function] = function
+  }
+}
+
+/// The last sixty seconds, a bucket for each.
+struct MinuteMeter {
+  private var seconds = [(second: UInt64, counts: MinuteCounts)](
+    repeating: (0, MinuteCounts()), count: 60)
+
+  /// `now` is monotonic, in nanoseconds.
+  mutating func count(at now: UInt64, _ change: (inout MinuteCounts) -> Void) {
+    let second = now / 1_000_000_000
+    let place = Int(second % 60)
+    if seconds[place].second != second { seconds[place] = (second, MinuteCounts()) }
+    change(&seconds[place].counts)
+  }
+
+  func sum(at now: UInt64) -> MinuteCounts {
+    let second = now / 1_000_000_000
+    return seconds.reduce(into: MinuteCounts()) { sum, bucket in
+      guard bucket.second + 60 > second, bucket.second <= second else { return }
+      sum.accepted += bucket.counts.accepted
+      sum.started += bucket.counts.started
+      sum.succeeded += bucket.counts.succeeded
+      sum.failed += bucket.counts.failed
+    }
   }
 }
 

@@ -46,6 +46,8 @@ final class TimerDesk {
 
   var statuses: [TimerSource.Status] { source.statuses }
 
+  func upcoming(_ name: String, count: Int) -> [WallTime] { source.upcoming(name, count: count) }
+
   func start() {
     timer = LoopTimer { [weak self] in self?.look() }
     recordNewMarks()

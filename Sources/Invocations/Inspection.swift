@@ -70,6 +70,8 @@ package struct InvocationRecord: Sendable, Equatable {
   package var replacedBy: InvocationID?
   /// Which release ran the latest attempt; nil before the first, and where releases are not kept.
   package var release: Int?
+  /// The attempt that runs.
+  package var underWay: AttemptStart?
 
   // Filled by `show` only.
   package var history: [AttemptRecord]

@@ -25,6 +25,19 @@ package struct FunctionCounts: Sendable, Equatable {
   }
 }
 
+/// Unfinished work that came through one queue.
+package struct QueueLoad: Sendable, Equatable {
+  package var unfinished: Int
+  package var held: Int
+  package var oldest: InvocationID
+
+  package init(unfinished: Int, held: Int, oldest: InvocationID) {
+    self.unfinished = unfinished
+    self.held = held
+    self.oldest = oldest
+  }
+}
+
 /// The size of the store on disk.
 package struct StoreHealth: Sendable, Equatable {
   package var fileBytes: Int
@@ -61,6 +74,11 @@ extension RecordStore {
     inspect(then) { inspector throws(SQLiteFailure) in try inspector.counts() }
   }
 
+  /// By the name of the queue; one without unfinished work is not among them.
+  package func queueLoads(then: @escaping Answer<[String: QueueLoad]>) {
+    inspect(then) { inspector throws(SQLiteFailure) in try inspector.queueLoads() }
+  }
+
   /// Instants that did not fire, newest first.
   package func missedInstants(
     timer: String, limit: Int, then: @escaping Answer<[MissedInstant]>
@@ -70,10 +88,14 @@ extension RecordStore {
     }
   }
 
-  /// Invocations that the timer made, newest first.
-  package func firings(timer: String, limit: Int, then: @escaping Answer<[InvocationRecord]>) {
+  /// Invocations that each of the timers made, newest first.
+  package func firings(
+    timers: [String], limit: Int, then: @escaping Answer<[String: [InvocationRecord]]>
+  ) {
     inspect(then) { inspector throws(SQLiteFailure) in
-      try inspector.firings(timer: timer, limit: limit)
+      var found: [String: [InvocationRecord]] = [:]
+      for timer in timers { found[timer] = try inspector.firings(timer: timer, limit: limit) }
+      return found
     }
   }
 

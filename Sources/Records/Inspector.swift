@@ -172,6 +172,18 @@ final class Inspector {
     return counts
   }
 
+  func queueLoads() throws(SQLiteFailure) -> [String: QueueLoad] {
+    var loads: [String: QueueLoad] = [:]
+    let query = try connection.statement(SQL.queueLoads)
+    while try query.next() {
+      let queue = try names.text(of: query.optionalName()) ?? ""
+      loads[queue] = QueueLoad(
+        unfinished: Int(query.integer()), held: Int(query.integer()),
+        oldest: InvocationID(rawValue: query.integer()))
+    }
+    return loads
+  }
+
   /// Newest first.
   func missed(timer: String, limit: Int) throws(SQLiteFailure) -> [MissedInstant] {
     let query = try timerQuery(SQL.missed, timer, limit)

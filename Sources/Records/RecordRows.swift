@@ -154,7 +154,7 @@ extension RecordRows {
   }
 
   private func readUnfinished(_ row: Statement, _ record: inout InvocationRecord) {
-    guard let state = row.optionalInteger() else { return row.skip(10) }
+    guard let state = row.optionalInteger() else { return row.skip(12) }
     record.state = StateWord(rawValue: Int(state)) ?? .queued
     record.due = WallTime(milliseconds: row.integer())
     record.attempts = Int(row.integer())
@@ -163,6 +163,12 @@ extension RecordRows {
     record.startedAt = row.optionalInteger().map { WallTime(milliseconds: $0) }
     record.acceptance.standing = standing(row)
     record.release = row.optionalInteger().map { Int($0) }
+    let worker = Int32(truncatingIfNeeded: row.integer())
+    let boot = Int(row.integer())
+    guard record.state == .running, let started = record.startedAt else { return }
+    record.underWay = AttemptStart(
+      id: record.acceptance.id, attempt: record.attempts, boot: boot, worker: worker, at: started,
+      release: record.release)
   }
 
   private func readFinished(_ row: Statement, _ story: inout Story) {

@@ -211,7 +211,7 @@ enum SQL {
   static let record = """
     SELECT \(acceptance),
       u.state, u.due, u.attempts, u.failures, u.cpu, u.started, u.priority, u.lane, u.debounce,
-      u.debounce_since, u.release,
+      u.debounce_since, u.release, u.worker, u.boot,
       f.state, f.reason, f.ended, f.due, f.attempts, f.failures, f.cpu_before, f.cpu, f.started,
       f.attempt_ended, f.outcome, f.worker, f.boot, f.release, \(result),
       d.count, s.redriven_as, f.replaced_by, s.id IS NOT NULL
@@ -278,6 +278,11 @@ enum SQL {
     WHERE u.function = ?1 AND u.state IN (1, 3) GROUP BY a.queue
     """
 
+  static let queueLoads = """
+    SELECT a.queue, count(*), sum(u.state = 4), min(u.id)
+    FROM unfinished u JOIN accepted a ON a.id = u.id
+    WHERE a.queue IS NOT NULL GROUP BY a.queue
+    """
   static let countUnfinished = """
     SELECT function, state, count(*), min(due) FROM unfinished GROUP BY function, state
     """

@@ -172,8 +172,17 @@ final class HostProcess {
   static let checkout = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
 
+  /// Everything of this run of the tests, until it ends.
+  private static let folders: URL = {
+    atexit {
+      // What cannot be removed is the system's to remove.
+      try? FileManager.default.removeItem(at: HostProcess.folders)
+    }
+    return FileManager.default.temporaryDirectory.appending(path: "apus-hosts-\(getpid())")
+  }()
+
   static func temporaryFolder() throws -> URL {
-    let folder = FileManager.default.temporaryDirectory.appending(path: "apus-\(UUID().uuidString)")
+    let folder = folders.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     return folder
   }

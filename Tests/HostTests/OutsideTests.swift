@@ -64,6 +64,94 @@ struct OutsideTests {
     host.kill()
   }
 
+  @Test func `a timer tells its instants and what became of them`() async throws {
+    let host = try await HostProcess.start(
+      manifests: HostProcess.manifests([
+        """
+        function: report
+        handler: Echo
+        triggers:
+          - timer: { cron: "0 0 1 1 *" }
+          - timer: { at: 2001-01-01T00:00:00Z }
+        retry: { attempts: 1 }
+        """
+      ]), worker: "CrashingWorker", data: HostProcess.temporaryFolder())
+    let fired = try host.post("/v1/timers/report/0/fire")
+    #expect(fired.status == 202)
+    try host.untilAllHasEnded()
+    let timers = try host.items("/v1/timers")
+    let yearly = try #require(timers.first)
+    let instants = try #require(yearly["upcoming"] as? [String])
+    #expect(instants.count == 5 && instants.first == yearly["next"] as? String)
+    #expect(instants.allSatisfy { $0.hasSuffix("-01-01T00:00:00.000Z") }, "\(instants)")
+    let firing = try #require((yearly["firings"] as? [[String: Any]])?.first)
+    // The handler wants a text: what became of it is its end.
+    #expect(firing["state"] as? String == "dead" && firing["reason"] as? String == "undecodable")
+    #expect(firing["instant"] as? String == yearly["last"] as? String)
+    #expect(timers[1]["next"] is NSNull && timers[1]["last"] is NSNull)
+    let shown = try host.get("/v1/timers/report/0")["timer"] as? [String: Any]
+    #expect((shown?["firings"] as? [Any])?.count == 1)
+    host.kill()
+  }
+
+  @Test func `a queue tells how long its oldest event has waited`() async throws {
+    let host = try await host()
+    #expect(try host.get("/v1/queues/echo")["oldestAgeMs"] is NSNull)
+    #expect(try host.post("/v1/queues/echo/messages?delay=1h", "\"x\"").status == 202)
+    let queue = try #require(try host.items("/v1/queues").first)
+    #expect(queue["waiting"] as? Int == 1 && queue["running"] as? Int == 0)
+    let oldest = try #require(queue["oldestAt"] as? String)
+    let created = try host.items("/v1/invocations").first?["createdAt"] as? String
+    #expect(oldest == created)
+    #expect((queue["oldestAgeMs"] as? Int).map { $0 >= 0 } == true)
+    host.kill()
+  }
+
+  @Test func `a function tells its last minute, its settings and the names of its secrets`()
+    async throws
+  {
+    let host = try await HostProcess.start(
+      manifests: HostProcess.manifests([
+        """
+        function: echo
+        handler: Echo
+        triggers:
+          - queue: echo
+        retry: { attempts: 1 }
+        environment: { MODE: test }
+        secrets: [ECHO_KEY]
+        idempotency: { keep: 1h }
+        """
+      ]), worker: "CrashingWorker", data: HostProcess.temporaryFolder(),
+      environment: ["ECHO_KEY": "hidden"])
+    for data in ["\"x\"", "{}"] {
+      #expect(try host.post("/v1/queues/echo/messages", data).status == 202)
+    }
+    try host.untilAllHasEnded()
+    let function = try host.get("/v1/functions/echo")
+    let minute = try #require(function["lastMinute"] as? [String: Int])
+    #expect(minute == ["accepted": 2, "started": 2, "succeeded": 1, "failed": 1])
+    #expect(function["environment"] as? [String: String] == ["MODE": "test"])
+    #expect(function["secrets"] as? [String] == ["ECHO_KEY"])
+    #expect((function["idempotency"] as? [String: Any])?["keepMs"] as? Int == 3_600_000)
+    #expect(!"\(function)".contains("hidden"))
+    host.kill()
+  }
+
+  @Test func `the attempt that runs is told with its worker`() async throws {
+    let host = try await HostProcess.start(
+      manifests: HostProcess.manifests([
+        "function: wait\nhandler: Wait\ntriggers:\n  - queue: wait\n"
+      ]), worker: "CrashingWorker", data: HostProcess.temporaryFolder())
+    #expect(try host.post("/v1/queues/wait/messages", "\"x\"").status == 202)
+    try host.until { try host.items("/v1/invocations?state=running").count == 1 }
+    let id = try #require(try host.items("/v1/invocations").first?["id"] as? String)
+    let attempts = try host.get("/v1/invocations/\(id)")["attempts"] as? [[String: Any]]
+    #expect(attempts?.count == 1)
+    #expect(attempts?.first?["worker"] is Int && attempts?.first?["finishedAt"] is NSNull)
+    host.kill()
+  }
+
   @Test func `an event too large to invoke with is 413`() async throws {
     let host = try await host()
     let large = "\"" + String(repeating: "x", count: 2_000) + "\""

@@ -102,7 +102,7 @@ struct TroubleTests {
     for _ in 0..<2 {
       let host = try await HostProcess.start(
         manifests: manifests, worker: "CrashingWorker", data: data)
-      marks.append(try host.items("/v1/timers").first?["last"] as? String)
+      marks.append(try host.items("/v1/timers").first?["mark"] as? String)
       #expect(host.terminate() == 0)
     }
     #expect(marks[0] != nil && marks[0] == marks[1])

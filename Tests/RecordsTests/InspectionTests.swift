@@ -125,6 +125,29 @@ struct InspectionTests {
     #expect(counts == ["charge": charge, "notify": notify])
   }
 
+  @Test func `a queue tells how much of it is unfinished, what is held and which is the oldest`()
+    throws
+  {
+    let test = try TestStore()
+    try test.write(
+      .accept(accepted(1)), .accept(accepted(2)), .accept(accepted(3)), started(3),
+      .accept(accepted(4, trigger: "invoke", queue: nil)))
+    try test.write(.end(succeeded(1)))
+    try test.write(
+      .goOn(attempt(2, 1, .crashed), function: "charge", state: .held, due: noon, failures: 1))
+    let loads = try answer { test.store.queueLoads(then: $0) }
+    #expect(loads == ["payments": QueueLoad(unfinished: 2, held: 1, oldest: id(2))])
+  }
+
+  @Test func `the attempt that runs is told with its worker`() throws {
+    let test = try TestStore()
+    try test.write(.accept(accepted(1)), .accept(accepted(2)), started(1, attempt: 2))
+    try eventually("the start is on disk") { try test.show(id(1))?.state == .running }
+    let start = AttemptStart(id: id(1), attempt: 2, boot: 1, worker: 4711, at: noon)
+    #expect(try test.show(id(1))?.underWay == start)
+    #expect(try test.show(id(2))?.underWay == nil)
+  }
+
   @Test func `a timer's missed instants and firings are kept, and bounded`() throws {
     let test = try TestStore()
     let missed = (0..<1_500).map {
@@ -143,9 +166,9 @@ struct InspectionTests {
     #expect(found.dropFirst().first == missed.last)
     #expect(
       try test.number("SELECT count(*) FROM missed") == Int64(StoreLimits.timerHistoryMax))
-    let firings = try answer { test.store.firings(timer: "charge/0", limit: 5, then: $0) }
-    #expect(firings.map(\.acceptance.id) == [id(1)])
-    #expect(try answer { test.store.firings(timer: "other/0", limit: 5, then: $0) }.isEmpty)
+    let timers = ["charge/0", "other/0"]
+    let firings = try answer { test.store.firings(timers: timers, limit: 5, then: $0) }
+    #expect(firings.mapValues { $0.map(\.acceptance.id) } == ["charge/0": [id(1)], "other/0": []])
   }
 
   @Test func `firings stay bounded`() throws {
@@ -158,8 +181,8 @@ struct InspectionTests {
     // last 490 firings has a chance of 1 in 2,000, so the bound here is that of the sum.
     let kept = try #require(try test.number("SELECT count(*) FROM firings"))
     #expect(kept < 3_000)
-    let newest = try answer { test.store.firings(timer: "charge/0", limit: 1, then: $0) }
-    #expect(newest.map(\.acceptance.id) == [id(3_000)])
+    let newest = try answer { test.store.firings(timers: ["charge/0"], limit: 1, then: $0) }
+    #expect(newest["charge/0"]?.map(\.acceptance.id) == [id(3_000)])
   }
 
   @Test func `a backup is a store with everything in it`() throws {

@@ -171,10 +171,11 @@ func id(_ number: Int64) -> InvocationID {
 
 func accepted(
   _ number: Int64, function: String = "charge", due: WallTime = noon, data: [UInt8] = [123, 125],
-  key: IdempotencyKey? = nil, cause: InvocationID? = nil, trigger: String = "queue:payments"
+  key: IdempotencyKey? = nil, cause: InvocationID? = nil, trigger: String = "queue:payments",
+  queue: String? = "payments"
 ) -> Acceptance {
   Acceptance(
-    id: id(number), function: function, trigger: trigger, queue: "payments",
+    id: id(number), function: function, trigger: trigger, queue: queue,
     event: Event(id: "e\(number)", source: "/queues/payments", type: "apus.message", data: data),
     key: key, cause: cause, createdAt: noon, dueAt: due, attemptsMax: 3)
 }

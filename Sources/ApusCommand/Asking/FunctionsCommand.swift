@@ -67,14 +67,18 @@ enum PauseCall {
 extension FunctionsCommand {
   static func table(_ answer: Answer, _ presentation: Presentation) -> [String] {
     var table = Table(
-      ["FUNCTION", "STATE", "WAITING", "RUNNING", "OK", "DEAD", "P50", "P99", "TRIGGERS"],
-      numbers: [2, 3, 4, 5, 6, 7])
+      [
+        "FUNCTION", "STATE", "WAITING", "RUNNING", "PER MINUTE", "OK", "DEAD", "P50", "P99",
+        "TRIGGERS",
+      ],
+      numbers: [2, 3, 4, 5, 6, 7, 8])
     for function in answer.list("items") {
       let state = function["state"] ?? "-"
       let dead = function["sinceStart.dead"] ?? "-"
       table.add([
         Table.Cell(function["name"] ?? "-"), Table.Cell(state, .of(state: state)),
         Table.Cell(function["waiting"] ?? "-"), Table.Cell(function["running"] ?? "-"),
+        Table.Cell(function["lastMinute.started"] ?? "-"),
         Table.Cell(function["sinceStart.succeeded"] ?? "-"),
         Table.Cell(dead, dead == "0" ? nil : .red),
         Table.Cell(TimeWords.length(milliseconds: function.number("sinceStart.runP50Ms"))),
@@ -99,6 +103,10 @@ extension FunctionsCommand {
     let counts = ["succeeded", "dead", "retried"].map { word in
       "\(function["sinceStart.\(word)"] ?? "0") \(word)"
     }
+    let minute = ["accepted", "started", "succeeded", "failed"].map { word in
+      "\(function["lastMinute.\(word)"] ?? "0") \(word)"
+    }
+    let secrets = function.texts("secrets").joined(separator: ", ")
     return presentation.fields([
       ("function", presentation.ink(.bold, function["name"] ?? "-")),
       ("description", description.isEmpty ? nil : description),
@@ -112,6 +120,8 @@ extension FunctionsCommand {
       ("retry", retry),
       ("dead letter", function["deadLetter"].map { "to queue \($0)" } ?? "kept in the record"),
       ("payload", function["payloadLimit"].map { "at most \($0) bytes" }),
+      ("secrets", secrets.isEmpty ? nil : secrets),
+      ("last minute", minute.joined(separator: ", ")),
       ("since start", counts.joined(separator: ", ")),
       ("run time", "p50 \(length("sinceStart.runP50Ms")), p99 \(length("sinceStart.runP99Ms"))"),
     ])

@@ -36,6 +36,8 @@ struct QueuesCommand: ParsableCommand {
           ("function", answer["function"]),
           ("state", answer.isTrue("paused") ? presentation.ink(.yellow, "paused") : "active"),
           ("waiting", answer["waiting"]), ("running", answer["running"]),
+          ("held", answer["held"].flatMap { $0 == "0" ? nil : $0 }),
+          ("oldest", answer.time("oldestAt").map { presentation.ago($0) }),
         ])
       }
     }
@@ -90,12 +92,14 @@ struct QueuesCommand: ParsableCommand {
   }
 
   static func table(_ queues: [Answer], _ presentation: Presentation) -> [String] {
-    var table = Table(["QUEUE", "STATE", "WAITING", "RUNNING", "FUNCTION"], numbers: [2, 3])
+    var table = Table(
+      ["QUEUE", "STATE", "WAITING", "RUNNING", "OLDEST", "FUNCTION"], numbers: [2, 3])
     for queue in queues {
       let state = queue.isTrue("paused") ? "paused" : "active"
       table.add([
         Table.Cell(queue["name"] ?? "-"), Table.Cell(state, .of(state: state)),
         Table.Cell(queue["waiting"] ?? "-"), Table.Cell(queue["running"] ?? "-"),
+        Table.Cell(presentation.ago(queue.time("oldestAt"))),
         Table.Cell(queue["function"] ?? "-"),
       ])
     }

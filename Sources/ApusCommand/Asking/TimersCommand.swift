@@ -26,7 +26,7 @@ struct TimersCommand: ParsableCommand {
 
   struct Show: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Shows one timer and the instants it missed.",
+      abstract: "Shows one timer, what became of its instants, and those it missed.",
       discussion: "Example: apus timers show report-status/0")
     @Argument(help: "The timer.") var name: String
     @OptionGroup var asking: AskingOptions
@@ -51,12 +51,14 @@ struct TimersCommand: ParsableCommand {
   }
 
   static func table(_ timers: [Answer], _ presentation: Presentation) -> [String] {
-    var table = Table(["TIMER", "FUNCTION", "NEXT", "LAST", "RULE"])
+    var table = Table(["TIMER", "FUNCTION", "NEXT", "LAST", "ENDED", "RULE"])
     for timer in timers {
+      let state = timer.list("firings").first?["state"] ?? "-"
       table.add([
         Table.Cell(timer["name"] ?? "-"), Table.Cell(timer["function"] ?? "-"),
         Table.Cell(presentation.ago(timer.time("next"))),
-        Table.Cell(presentation.ago(timer.time("last"))), Table.Cell(timer["rule"] ?? "-"),
+        Table.Cell(presentation.ago(timer.time("last"))), Table.Cell(state, .of(state: state)),
+        Table.Cell(timer["rule"] ?? "-"),
       ])
     }
     return presentation.lines(table, ifEmpty: "no timers")
@@ -69,11 +71,23 @@ struct TimersCommand: ParsableCommand {
     let fields = presentation.fields([
       ("timer", answer["timer.name"].map { presentation.ink(.bold, $0) }),
       ("function", answer["timer.function"]), ("rule", answer["timer.rule"]),
-      ("next", instant("timer.next")), ("last", instant("timer.last")),
+      ("next", instant("timer.next")),
+      ("then", answer.texts("timer.upcoming").dropFirst().joined(separator: "\n          ")),
+      ("last", instant("timer.last")),
     ])
+    let firings = answer.list("timer.firings")
+    let fired =
+      firings.isEmpty
+      ? []
+      : ["", presentation.ink(.dim, "fired")]
+        + firings.map { one in
+          let state = one["state"] ?? "-"
+          return "  \(one["instant"] ?? "-")  \(one["invocation"] ?? "-")  "
+            + presentation.ink(.of(state: state), state)
+        }
     let missed = answer.list("missed")
-    guard !missed.isEmpty else { return fields }
-    return fields + ["", presentation.ink(.dim, "missed")]
+    guard !missed.isEmpty else { return fields + fired }
+    return fields + fired + ["", presentation.ink(.dim, "missed")]
       + missed.map { one in
         let count = one["count"] ?? "1"
         let more = count == "1" ? "" : ", \(count) instants up to then"
