@@ -38,6 +38,11 @@ struct BatchEntry<Base: BatchFunction>: Function {
   }
 }
 
+extension Function {
+  /// Its handler takes many events at once.
+  package var takesBatches: Bool { self is any BatchBody }
+}
+
 extension BatchEntry: BatchBody {
   var inputName: String { "\(Base.Input.self)" }
 

@@ -102,7 +102,8 @@ public final class TestHost {
       throw TestFault.badTime("a house opens in 1970 or later; got '\(start)'")
     }
     let set = try manifests.read(besides: file, now: clocks.wall)
-    let mistakes = ManifestReader.check(set, handlers: functions.map(\.name))
+    let mistakes = ManifestReader.check(
+      set, handlers: functions.map { HeldHandler($0.name, takesBatches: $0.takesBatches) })
     guard mistakes.isEmpty else {
       throw TestFault.manifests(mistakes.map(\.description).joined(separator: "\n"))
     }

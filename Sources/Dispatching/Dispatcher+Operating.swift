@@ -60,6 +60,8 @@ extension Dispatcher {
     guard !isDraining, leaving[id] == nil, let desk = desks[record.acceptance.function],
       let work = live[id] ?? unfinishedWork(record, at: desk)
     else { return false }
+    // Who asks twice within a moment has read both times that it waits.
+    if live[id] == nil, !endedInStore.note(id) { return false }
     if onlyWaiting, case .running = work.invocation.state { return false }
     if case .running(let number) = work.invocation.state {
       guard let attempt = running[AttemptName(id: id, attempt: number)] else { return false }
@@ -105,11 +107,12 @@ extension Dispatcher {
 
   /// Brings the next attempt of a waiting invocation forward to now.
   ///
-  /// False when it does not wait.
-  package func hurry(_ id: InvocationID) -> Bool {
-    guard let work = live[id], case .waiting = work.invocation.state,
-      let desk = desks[work.acceptance.function]
-    else { return false }
+  /// `record` is what the store says, for work that memory does not hold. False when it does not
+  /// wait.
+  package func hurry(_ record: InvocationRecord) -> Bool {
+    guard let desk = desks[record.acceptance.function] else { return false }
+    guard let work = live[record.acceptance.id] else { return hurryInStore(record, at: desk) }
+    guard case .waiting = work.invocation.state else { return false }
     // What is due stands where it should; moved back it could fall behind what memory covers.
     guard work.due > clocks.wall else { return true }
     work.due = clocks.wall
@@ -118,6 +121,18 @@ extension Dispatcher {
     if !work.isEntering { enterLine(work) }
     touched.append(desk)
     settle()
+    return true
+  }
+
+  /// There it is given its new place, by which it comes like any other.
+  private func hurryInStore(_ record: InvocationRecord, at desk: FunctionDesk) -> Bool {
+    guard record.state == .waiting, !isDraining, leaving[record.acceptance.id] == nil,
+      let work = unfinishedWork(record, at: desk)
+    else { return false }
+    guard work.due > clocks.wall else { return true }
+    work.due = clocks.wall
+    live[work.id] = work
+    self.record([.release(work.id, due: work.due)], entering: [work])
     return true
   }
 

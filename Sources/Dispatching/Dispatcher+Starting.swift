@@ -46,14 +46,22 @@ extension Dispatcher {
       }
       return nil
     }
-    fill(lanes, from: desk)
-    return lanes.next(
-      at: clocks.monotonic, isPaused: { !desk.passes($0) }, dropped: { live[$0.id] = nil })
+    var isFilled = false
+    repeat {
+      isFilled = fill(lanes, from: desk)
+      let work = lanes.next(
+        at: clocks.monotonic, isPaused: { !desk.passes($0) }, dropped: { live[$0.id] = nil })
+      if let work { return work }
+      // Lanes that had to step aside have made room for others.
+    } while isFilled
+    return nil
   }
 
-  /// All that is due goes to the lane of its value.
-  private func fill(_ lanes: Lanes, from desk: FunctionDesk) {
+  /// All that is due goes to the lane of its value; false where there was nothing, or no room.
+  private func fill(_ lanes: Lanes, from desk: FunctionDesk) -> Bool {
+    var hasFilled = false
     while !lanes.isFull, let work = desk.lines.popDue(at: clocks.wall) {
+      hasFilled = true
       switch lanes.add(work) {
       case .taken: break
       case .leftToStore:
@@ -72,6 +80,7 @@ extension Dispatcher {
         }
       }
     }
+    return hasFilled
   }
 
   /// False when the work ended here instead of starting.

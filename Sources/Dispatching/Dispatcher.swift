@@ -12,7 +12,8 @@ package import Invocations
 package final class Dispatcher {
   let log: any RecordLog
   let workers: any WorkerPool
-  let clocks: any Clocks
+  /// Never step back: the places in the lines depend on it.
+  package let clocks: any Clocks
   let observer: any Observer
   /// Uniform in 0..<1: the jitter of backoff.
   let chance: () -> Double
@@ -51,6 +52,8 @@ package final class Dispatcher {
   var redriven = RecentIDs()
   /// Held work that an operator let go on or ended.
   var unheld = RecentIDs()
+  /// Work that only the store had, and that an operator ended.
+  var endedInStore = RecentIDs()
   /// Runs what starts from now on.
   package var release: Int?
   /// True once the record is about to close: nothing may be appended any more.
@@ -73,7 +76,7 @@ package final class Dispatcher {
   ) {
     self.log = log
     self.workers = workers
-    self.clocks = clocks
+    self.clocks = SteadyClocks(clocks, notBefore: recovery.lastID.time)
     self.observer = observer
     self.chance = chance
     self.grace = grace
@@ -109,11 +112,13 @@ package final class Dispatcher {
         desks[function.name]
         ?? makeDesk(function, unfinished: unfinished[function.name] ?? 0)
       let wasClosed = !desk.isDeclared
-      if desk.adopt(function, at: clocks.monotonic) {
-        adoptFlow(of: desk)
-      } else if wasClosed {
-        // What came to disk in the meantime entered no line.
+      switch desk.adopt(function, at: clocks.monotonic) {
+      case .otherLanes:
         readAnew(desk)
+        noteRunning(of: desk)
+      case .otherBatches: readAnew(desk)
+      // What came to disk in the meantime entered no line.
+      case .nothing: if wasClosed { readAnew(desk) }
       }
       desks[function.name] = desk
       for queue in function.queues { queueOwners[queue] = function.name }
@@ -136,10 +141,8 @@ package final class Dispatcher {
       function, unfinished: unfinished, hasher: hasher, laneLimits: laneLimits, emptyAt: emptyAt)
   }
 
-  /// The rules by which its events wait for each other are new: what waits is read anew, what runs
-  /// counts under them at once.
-  private func adoptFlow(of desk: FunctionDesk) {
-    readAnew(desk)
+  /// The rules by which its events wait for each other are new: what runs counts under them at once.
+  private func noteRunning(of desk: FunctionDesk) {
     guard desk.lanes != nil else { return }
     for attempt in running.values where desks[attempt.work.acceptance.function] === desk {
       desk.lanes?.noteRunning(attempt.work)

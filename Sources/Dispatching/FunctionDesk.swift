@@ -83,22 +83,23 @@ final class FunctionDesk {
     }
   }
 
-  /// Takes another declaration.
-  ///
-  /// True when its events are ordered, limited or gathered by other rules now: then its line has to be read
-  /// anew, and its running attempts noted.
-  func adopt(_ declaration: FunctionDeclaration, at now: UInt64) -> Bool {
+  /// What another declaration changes for the work that waits: where its events are gathered by
+  /// another rule its line has to be read anew, and where they are ordered or limited by another its
+  /// running attempts have to be noted as well.
+  enum Adoption { case nothing, otherBatches, otherLanes }
+
+  func adopt(_ declaration: FunctionDeclaration, at now: UInt64) -> Adoption {
     let batchChanged = self.declaration.batch != declaration.batch
     self.declaration = declaration
     isDeclared = true
     bucketRule = declaration.rate.flatMap { $0.per == nil ? TokenBucket.Rule($0) : nil }
     if let bucketRule { bucket.adopt(bucketRule, at: now) }
     let rule = FlowRule(declaration)
-    guard rule != lanes?.rule else { return batchChanged }
+    guard rule != lanes?.rule else { return batchChanged ? .otherBatches : .nothing }
     orphans += lanes?.reset() ?? []
     lanes = rule.map { Lanes($0, hasher, laneLimits, emptyAt: now) }
     begun = rule?.isOrdered == true && unfinished > 0 ? .unknown : .known
-    return true
+    return .otherLanes
   }
 
   /// Where work waits for its new lane to be on disk: nothing starts before it is.

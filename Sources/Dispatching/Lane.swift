@@ -8,6 +8,9 @@ final class Lane {
   /// Where it stands between two looks at it.
   enum Spot: Equatable { case none, ring, gate }
 
+  /// What it waits for, if anything but its turn.
+  enum Standing { case active, begun, aside }
+
   let key: Int64
   let priority: Priority
   private(set) var entries = Deque<WaitingLine.Entry>()
@@ -19,6 +22,8 @@ final class Lane {
   /// Left to the store, which does not know them by this lane yet: it is not read before it does.
   var relaning: [InvocationID: Work] = [:]
   var spot = Spot.none
+  /// As what `Lanes` counts it.
+  var countedAs = Standing.active
   /// Of the front that was last looked at.
   var gates: FlowRule.Gates?
   /// Waits for its turn to be read.
@@ -33,8 +38,6 @@ final class Lane {
   var holders: [InvocationID] = []
   /// With an order: attempts with a worker.
   var running = 0
-  /// Whether `Lanes` counts it as one of those that have begun and do not run.
-  var isCountedAsBegun = false
   /// With an order: its front came from a queue that is paused.
   var isStopped = false
 
@@ -45,9 +48,12 @@ final class Lane {
 
   var isReading: Bool { readFrom != nil }
 
-  /// Its holder is neither running nor waiting for a permit in vain: it waits for its next attempt,
-  /// for its turn, or for an operator.
-  var hasBegun: Bool { !holders.isEmpty && running == 0 }
+  var standing: Standing {
+    // Its holder is neither running nor waiting for a permit in vain: it waits for its next attempt,
+    // for its turn, or for an operator.
+    if !holders.isEmpty, running == 0 { return .begun }
+    return spot == .gate || isStopped ? .aside : .active
+  }
 
   /// The store has due work that stands before all that memory has.
   var storeIsAhead: Bool {

@@ -7,8 +7,11 @@ package struct LaneLimits: Sendable {
   /// Entries of all lanes, and their payload bytes; past either, more stays in the store.
   package var entriesMax = 8192
   package var bytesMax = 32 << 20
-  /// Lanes with anything to remember, about 200 bytes each.
+  /// Lanes that may take their turn, about 200 bytes each.
   package var lanesMax = 65_536
+  /// Beside them, lanes that wait before a limit, a rate or a paused queue; past it the line is not
+  /// read on until there are less.
+  package var asideMax = 131_072
   /// Reads of lanes under way at a time.
   package var readsMax = 16
 

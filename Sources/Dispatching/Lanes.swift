@@ -11,19 +11,19 @@ import Invocations
 final class Lanes {
   let rule: FlowRule
   let hasher: SipHasher
-  private let limits: LaneLimits
+  let limits: LaneLimits
   private(set) var lanes: [Int64: Lane] = [:]
   private var rings: [Deque<Lane>] = [[], [], []]
   private var turns = Turns()
   private var concurrency = ConcurrencyGates()
   private(set) var rates: RateGates?
-  private var wanted = Deque<Lane>()
-  private var readsUnderWay = 0
-  /// Lanes whose first has begun and does not run.
+  var wanted = Deque<Lane>()
+  var readsUnderWay = 0
   private var begunCount = 0
+  private var asideCount = 0
   private var relaningCount = 0
-  private var entryCount = 0
-  private var bytes = 0
+  var entryCount = 0
+  var bytes = 0
 
   init(_ rule: FlowRule, _ hasher: SipHasher, _ limits: LaneLimits, emptyAt: UInt64?) {
     self.rule = rule
@@ -32,10 +32,14 @@ final class Lanes {
     rates = rule.rate.map { RateGates($0, emptyAt: emptyAt) }
   }
 
+  /// Whether the line is not read on.
+  ///
   /// Lanes that wait for one that has begun are not counted: its next attempt comes by way of the
-  /// line, so that nothing would ever move again if the line were not read on because of them.
+  /// line, so that nothing would ever move again if the line were not read on because of them. Those
+  /// that wait aside have a limit of their own: the others are not to wait with them.
   var isFull: Bool {
-    lanes.count - begunCount >= limits.lanesMax || relaningCount >= limits.entriesMax
+    lanes.count - begunCount - asideCount >= limits.lanesMax || asideCount >= limits.asideMax
+      || relaningCount >= limits.entriesMax
   }
   var hasReady: Bool { rings.contains { !$0.isEmpty } }
   var nextWake: UInt64? { rates?.nextWake }
@@ -126,9 +130,21 @@ final class Lanes {
   }
 
   private func recount(_ lane: Lane) {
-    guard lane.hasBegun != lane.isCountedAsBegun else { return }
-    lane.isCountedAsBegun = lane.hasBegun
-    begunCount += lane.hasBegun ? 1 : -1
+    let standing = lane.standing
+    guard standing != lane.countedAs else { return }
+    for (counted, change) in [(lane.countedAs, -1), (standing, 1)] {
+      switch counted {
+      case .active: break
+      case .begun: begunCount += change
+      case .aside: asideCount += change
+      }
+    }
+    lane.countedAs = standing
+  }
+
+  private func put(_ lane: Lane, _ spot: Lane.Spot) {
+    lane.spot = spot
+    recount(lane)
   }
 
   private func makeLane(_ key: Int64, _ priority: Priority) -> Lane {
@@ -137,7 +153,7 @@ final class Lanes {
     return lane
   }
 
-  private func count(_ entries: Int, _ bytes: Int) {
+  func count(_ entries: Int, _ bytes: Int) {
     entryCount += entries
     self.bytes += bytes
   }
@@ -215,6 +231,7 @@ final class Lanes {
       return dropped(work)
     }
     lane.isStopped = true
+    recount(lane)
     let (entries, size) = (lane.entries.count, lane.bytes)
     for work in lane.removeAll() { dropped(work) }
     count(-entries, -size)
@@ -234,12 +251,12 @@ final class Lanes {
     if let former = lane.gates, former != gates { giveWay(lane, at: now) }
     lane.gates = gates
     if let value = gates.concurrency, !concurrency.admits(lane, value, limit: rule.limitPer) {
-      lane.spot = .gate
+      put(lane, .gate)
       if let value = gates.rate, let other = rates?.passOn(value, at: now) { leaveGate(other) }
       return false
     }
     if let value = gates.rate, rates?.admits(lane, value, at: now) == false {
-      lane.spot = .gate
+      put(lane, .gate)
       if let value = gates.concurrency { passOn(value) }
       return false
     }
@@ -251,12 +268,12 @@ final class Lanes {
   }
 
   private func leaveGate(_ lane: Lane) {
-    lane.spot = .none
+    put(lane, .none)
     wake(lane)
   }
 
   /// Puts the lane to the end of its ring, if it has anything there and waits nowhere else.
-  private func wake(_ lane: Lane) {
+  func wake(_ lane: Lane) {
     guard lane.spot == .none else { return }
     if lane.isStopped {
       // Who has begun stands before what the paused queue holds up.
@@ -267,7 +284,7 @@ final class Lanes {
     rings[lane.priority.rawValue - 1].append(lane)
   }
 
-  private func tidy(_ lane: Lane) {
+  func tidy(_ lane: Lane) {
     if lane.isIdle { lanes[lane.key] = nil }
   }
 
@@ -321,55 +338,7 @@ final class Lanes {
     lanes[lane(of: work)]?.noteGone(work.id)
   }
 
-  // MARK: The store
-
-  private func wantRead(_ lane: Lane) {
-    guard lane.storeFrom != nil, !lane.isReading, !lane.isWanted, !lane.isStopped,
-      lane.relaning.isEmpty
-    else { return }
-    let isLow = lane.entries.count < max(1, limits.laneEntriesMax / 4)
-    guard isLow || rule.isOrdered && lane.storeIsAhead else { return }
-    lane.isWanted = true
-    wanted.append(lane)
-  }
-
-  /// The next read to ask for.
-  func nextRead(function: String) -> RecordRead? {
-    while readsUnderWay < limits.readsMax, let lane = wanted.popFirst() {
-      lane.isWanted = false
-      guard let from = lane.beginRead(), let to = lane.storeTo else { continue }
-      readsUnderWay += 1
-      let isTight = entryCount >= limits.entriesMax || bytes >= limits.bytesMax
-      return .lane(
-        function: function, lane: lane.key, from: from, dueBy: to.due,
-        limit: isTight ? 1 : max(1, limits.laneEntriesMax / 2))
-    }
-    return nil
-  }
-
-  /// Rows of a lane; `take` says of each whether memory has it already or it is gone.
-  func endRead(
-    _ key: Int64, from: LinePlace, _ rows: [WaitingRecord], hasMore: Bool,
-    take: (WaitingRecord, Bool) -> Work?
-  ) {
-    guard let lane = lanes[key], lane.readFrom == from else { return }
-    readsUnderWay -= 1
-    for row in lane.endRead(rows, hasMore: hasMore) {
-      guard let work = take(row, lane.isGone(row.acceptance.id)) else { continue }
-      if lane.holders.contains(work.id) { lane.insertFirst(work) } else { lane.insert(work) }
-      count(1, work.payloadBytes)
-    }
-    wake(lane)
-    tidy(lane)
-  }
-
-  func abandonRead(_ key: Int64, from: LinePlace) {
-    guard let lane = lanes[key], lane.readFrom == from else { return }
-    readsUnderWay -= 1
-    lane.abandonRead()
-    wantRead(lane)
-    tidy(lane)
-  }
+  // MARK: Anew
 
   /// Forgets all waiting work; what has begun is remembered.
   ///
@@ -385,6 +354,7 @@ final class Lanes {
       lane.isWanted = false
       lane.isStopped = false
       lane.voidRead()
+      recount(lane)
     }
     lanes = lanes.filter { !$0.value.isIdle }
     rings = [[], [], []]

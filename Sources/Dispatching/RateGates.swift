@@ -11,6 +11,9 @@ struct RateGates {
   /// Past it other values wait until one is.
   static let valuesMax = 1_000_000
 
+  /// After it they look again for a bucket that has become full: at a slow rate long before a token.
+  private static let homelessPause: UInt64 = 10_000_000_000
+
   private struct Gate {
     var bucket: TokenBucket
     var waiting = Deque<Lane>()
@@ -61,7 +64,7 @@ struct RateGates {
       if gates.count >= sweepAt, sweepNotBefore <= now { sweep(at: now) }
       guard gates.count < valuesMax else {
         homeless.append(lane)
-        homelessUntil = min(homelessUntil ?? .max, now + rule.interval)
+        homelessUntil = min(homelessUntil ?? .max, now + min(rule.interval, Self.homelessPause))
         return false
       }
       gates[value] = Gate(bucket: unknown(at: now))

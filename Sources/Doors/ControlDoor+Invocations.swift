@@ -91,7 +91,7 @@ extension ControlDoor {
     let id = record.acceptance.id
     switch record.state {
     case .waiting:
-      guard house.hurry(id) else {
+      guard house.hurry(record) else {
         return exchange.respond(
           .problem(.conflict("not-waiting", "invocation \(id) is not waiting any more")))
       }

@@ -59,7 +59,8 @@ package protocol House: AnyObject {
   func fire(timer: String, then: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void) -> Bool
   /// `onlyWaiting` leaves alone what has begun to run.
   func cancel(_ record: InvocationRecord, onlyWaiting: Bool) -> Bool
-  func hurry(_ id: InvocationID) -> Bool
+  /// Its next attempt is due now; false when it does not wait.
+  func hurry(_ record: InvocationRecord) -> Bool
   /// Lets held work run again; false when it is not held.
   func release(_ record: InvocationRecord) -> Bool
   func redrive(

@@ -184,7 +184,10 @@ extension Host: House {
 
   package func release(_ record: InvocationRecord) -> Bool { dispatcher.release(record) }
 
-  package func hurry(_ id: InvocationID) -> Bool { dispatcher.hurry(id) }
+  package func hurry(_ record: InvocationRecord) -> Bool {
+    defer { setAlarm() }
+    return dispatcher.hurry(record)
+  }
 
   package func redrive(
     _ letter: Acceptance, delay: Duration,

@@ -23,7 +23,8 @@ package import Workers
 @LoopActor
 package final class Host {
   let settings: HostSettings
-  package let clocks: any Clocks = SystemClocks()
+  /// Of everything that is recorded; timers follow the machine's own.
+  package var clocks: any Clocks { dispatcher.clocks }
   package let bulletin = Bulletin(clocks: SystemClocks())
   let store: RecordStore
   let boot: Int
@@ -62,10 +63,11 @@ package final class Host {
     pool = ProcessWorkerPool(settings: workerSettings) { news in newsEar.host?.heard(news) }
     dispatcher = Dispatcher(
       functions: settings.declarations, recovery: recovery, log: store, workers: pool,
-      clocks: clocks, observer: bulletin, host: settings.hostNumber, grace: settings.grace)
+      clocks: SystemClocks(), observer: bulletin, host: settings.hostNumber, grace: settings.grace)
     do {
       timerDesk = try TimerDesk(
-        settings.declarations, recovered: recovery.timers, dispatcher: dispatcher, clocks: clocks,
+        settings.declarations, recovered: recovery.timers, dispatcher: dispatcher,
+        clocks: SystemClocks(),
         observer: bulletin)
     } catch { throw .timers("timer \(error.timer): \(error.reason)") }
     newsEar.host = self
@@ -116,12 +118,12 @@ package final class Host {
   /// What runs ends on the workers it runs on.
   package func launch(
     _ declarations: [FunctionDeclaration], executable: String, arguments: [String] = [],
-    missing: @escaping @LoopActor ([String]) -> [String],
+    missing: @escaping @LoopActor ([HeldHandler]) -> [String],
     then: @escaping @LoopActor (Result<WorkerRoster, HostFault>) -> Void
   ) {
     launch(
       declarations, executable: executable, arguments: arguments, as: releases?.live.number,
-      review: { workers, verdict in verdict(missing(workers.roster.handlers.map(\.name))) },
+      review: { workers, verdict in verdict(missing(workers.roster.held)) },
       switching: { [weak self] in self?.releases?.recordStart() }
     ) { outcome in then(outcome.mapError(HostFault.init)) }
   }

@@ -38,7 +38,7 @@ final class ReleaseTrial {
 
   /// Empty where the release may go live.
   func objections(_ workers: LaunchedWorkers) async -> [String] {
-    let missing = ManifestReader.check(set, handlers: workers.roster.handlers.map(\.name))
+    let missing = ManifestReader.check(set, handlers: workers.roster.held)
       .map(\.description)
     guard missing.isEmpty else {
       refusal = .missingHandlers(missing)

@@ -93,8 +93,8 @@ package struct StartingRelease: Sendable {
     return other
   }
 
-  /// Functions whose handler is not among these.
-  var missing: @Sendable ([String]) -> [String] {
+  /// Functions that none of these handlers fits.
+  var missing: @Sendable ([HeldHandler]) -> [String] {
     { [set] handlers in ManifestReader.check(set, handlers: handlers).map(\.description) }
   }
 }

@@ -10,7 +10,7 @@
 
 import EventLoop
 import Glibc
-import Invocations
+package import Invocations
 import Manifests
 import Records
 import Releases
@@ -41,7 +41,8 @@ package final class RunningHost: Sendable {
   /// of the manifests; `prepare` runs on the loop before anything happens that a listener could
   /// miss.
   package static func start(
-    _ settings: HostSettings, missing: @escaping @Sendable ([String]) -> [String] = { _ in [] },
+    _ settings: HostSettings,
+    missing: @escaping @Sendable ([HeldHandler]) -> [String] = { _ in [] },
     prepare: @escaping @Sendable @LoopActor (Host) -> Void = { _ in }
   ) throws -> RunningHost {
     try settings.checkDoors()
@@ -102,7 +103,7 @@ package final class RunningHost: Sendable {
 
   private static func launch(
     _ host: Host, _ settings: HostSettings, _ release: StartingRelease?,
-    _ missing: @escaping @Sendable ([String]) -> [String]
+    _ missing: @escaping @Sendable ([HeldHandler]) -> [String]
   ) throws {
     let missing = release.map { $0.missing } ?? missing
     let outcome = awaitLoop { (done: @escaping @Sendable (Result<Void, HostFault>) -> Void) in

@@ -275,7 +275,7 @@ package enum RecordChange: Sendable, Equatable {
   /// The attempt ended and the invocation goes on: `waiting`, `queued` again or `held`.
   case goOn(AttemptRecord, function: String, state: StateWord, due: WallTime, failures: Int)
   case end(Ending)
-  /// An operator let held work go on.
+  /// An operator let held work go on, or brought waiting work forward.
   case release(InvocationID, due: WallTime)
   /// The manifest orders by other values than when it was accepted.
   case relane(InvocationID, lane: Int64?)

@@ -71,16 +71,28 @@ package enum ManifestReader {
   }
 
   /// The functions whose handler is not among those that the worker announced.
-  package static func check(_ set: ManifestSet, handlers: [String]) -> [ManifestMistake] {
-    let known = Set(handlers)
+  package static func check(_ set: ManifestSet, handlers: [HeldHandler]) -> [ManifestMistake] {
+    let known = Dictionary(handlers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     let mistakes = set.declarations.compactMap { declaration -> ManifestMistake? in
-      guard !known.contains(declaration.handler) else { return nil }
+      guard let fault = Self.fault(of: declaration, known) else { return nil }
       let place =
         set.handlerLocations[declaration.name] ?? set.locations[declaration.name]
         ?? ManifestLocation(file: declaration.name)
-      return ManifestMistake(at: place, missing(declaration.handler, handlers: handlers))
+      return ManifestMistake(at: place, fault)
     }
     return ManifestMistakes(mistakes).list
+  }
+
+  private static func fault(
+    of declaration: FunctionDeclaration, _ known: [String: HeldHandler]
+  ) -> String? {
+    let name = declaration.handler
+    guard let handler = known[name] else { return missing(name, handlers: Array(known.keys)) }
+    // The other way round each event is a batch of one.
+    guard declaration.batch != nil, !handler.takesBatches else { return nil }
+    return
+      "handler '\(name)' takes one event at a time: make it a BatchFunction, or remove 'batch' "
+      + "from the manifest"
   }
 
   private static func missing(_ handler: String, handlers: [String]) -> String {

@@ -36,7 +36,9 @@ enum SQL {
     WHERE id = ?1
     """
 
-  static let release = "UPDATE unfinished SET state = 1, due = ?2 WHERE id = ?1 AND state = 4"
+  static let release = """
+    UPDATE unfinished SET state = iif(state = 4, 1, state), due = ?2 WHERE id = ?1 AND state IN (3, 4)
+    """
   static let relane = "UPDATE unfinished SET lane = ?2 WHERE id = ?1"
 
   /// Accepted and ended within one commit: it was never unfinished on disk.

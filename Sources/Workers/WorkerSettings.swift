@@ -99,6 +99,10 @@ package struct WorkerRoster: Sendable, Equatable {
   package var handlers: [Handler]
   package var buildID: String
 
+  package var held: [HeldHandler] {
+    handlers.map { HeldHandler($0.name, takesBatches: $0.kind == .batch) }
+  }
+
   package init(handlers: [Handler] = [], buildID: String = "") {
     self.handlers = handlers
     self.buildID = buildID

@@ -156,7 +156,7 @@ private struct FlowHistory {
     case 5: house.dispatcher.pause("function:charge", since: house.clocks.wall) {}
     case 6: house.dispatcher.pause("function:charge", since: nil) {}
     case 7, 8:
-      for row in rows where row.state == .waiting { _ = house.dispatcher.hurry(row.acceptance.id) }
+      for row in rows where row.state == .waiting { _ = house.hurry(row.acceptance.id) }
     case 4: redeclare()
     case 0:
       guard !rows.isEmpty else { return }

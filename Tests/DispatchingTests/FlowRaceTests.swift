@@ -275,7 +275,7 @@ struct ValueRaceTests {
     house.fail(first)
     for _ in 0..<200 { house.send("charge") }
     house.settle()
-    #expect(house.dispatcher.hurry(first.name.id))
+    #expect(house.hurry(first.name.id))
     house.settle()
     run(house)
     house.clocks.advance(by: .seconds(600))
@@ -327,7 +327,7 @@ struct BatchRaceTests {
     let failure = Failure(kind: .thrown, error: ErrorRecord(code: "thrown", message: "scripted"))
     house.dispatcher.hear(
       house.workers.answer(first.name, .failed(failure, cpuMicroseconds: 0)))
-    #expect(house.dispatcher.hurry(first.name.id))
+    #expect(house.hurry(first.name.id))
     house.settle()
     pass(house, 1000)
     #expect(house.workers.batches.map(\.count) == [1, 1])

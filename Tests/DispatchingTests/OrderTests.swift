@@ -30,6 +30,84 @@ struct OrderTests {
     #expect(house.workers.running.count == 2)
   }
 
+  @Test(arguments: [1, 3_600_000]) func `nobody overtakes when the clock is set back`(
+    by milliseconds: Int
+  ) {
+    let house = TestHouse([charge])
+    house.dispatcher.pause("function:charge", since: house.clocks.wall) {}
+    _ = send(house, "a", 0)
+    house.settle()
+    house.clocks.wall = house.clocks.wall + .milliseconds(-milliseconds)
+    _ = send(house, "a", 1)
+    house.settle()
+    house.dispatcher.pause("function:charge", since: nil) {}
+    house.settle()
+    #expect(house.workers.started.map(text) == [#"{"order":"a","n":0}"#])
+  }
+
+  @Test func `nobody overtakes when the clock was set back while no host ran`() {
+    let house = TestHouse([charge])
+    house.dispatcher.pause("function:charge", since: house.clocks.wall) {}
+    _ = send(house, "a", 0)
+    house.settle()
+    house.clocks.wall = house.clocks.wall + .seconds(-60)
+    house.restart()
+    _ = send(house, "a", 1)
+    house.settle()
+    house.dispatcher.pause("function:charge", since: nil) {}
+    house.settle()
+    #expect(house.workers.started.map(text) == [#"{"order":"a","n":0}"#])
+  }
+
+  @Test func `what waits after the clock was set back comes within twice its time`() {
+    let house = TestHouse([charge])
+    _ = send(house, "a", 0)
+    house.settle()
+    house.clocks.wall = house.clocks.wall + .seconds(-600)
+    house.fail(house.workers.started[0])
+    house.clocks.advance(by: .seconds(2))
+    house.dispatcher.tick()
+    #expect(house.workers.started.count == 2)
+  }
+
+  @Test func `a value goes on after its function gathers in another way`() {
+    var gathering = charge
+    gathering.batch = BatchRule(size: 1, window: .milliseconds(200))
+    let house = TestHouse([gathering])
+    for number in 0..<2 { _ = send(house, "a", number) }
+    house.settle()
+    gathering.batch = BatchRule(size: 2, window: .milliseconds(200))
+    house.redeclare([gathering])
+    house.settle()
+    house.succeed(house.workers.started[0])
+    house.clocks.advance(by: .milliseconds(200))
+    house.dispatcher.tick()
+    house.settle()
+    #expect(house.workers.started.map(text).last == #"{"order":"a","n":1}"#)
+  }
+
+  @Test func `many values of a paused queue do not hold up those of another`() {
+    var two = charge
+    two.triggers = [.queue("q"), .queue("p")]
+    var limits = LaneLimits()
+    limits.lanesMax = 4
+    let house = TestHouse([two], laneLimits: limits)
+    house.dispatcher.pause("queue:q", since: house.clocks.wall) {}
+    for number in 0..<20 { _ = send(house, "\(number)", number) }
+    house.settle()
+    house.dispatcher.accept([
+      Proposal(
+        function: "charge", trigger: "queue:p", queue: "p",
+        event: Event(id: "e", source: "/queues/p", type: "t", data: Array(#"{"order":"z"}"#.utf8)))
+    ]) { _ in }
+    house.settle()
+    #expect(house.workers.started.map(text) == [#"{"order":"z"}"#])
+    house.dispatcher.pause("queue:q", since: nil) {}
+    house.settle()
+    while let one = house.workers.running.values.first { house.succeed(one) }
+    #expect(house.workers.started.count == 21)
+  }
+
   @Test func `nobody overtakes a retry`() {
     let house = TestHouse([charge])
     for number in 0..<2 { _ = send(house, "a", number) }

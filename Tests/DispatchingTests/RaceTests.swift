@@ -117,8 +117,40 @@ struct RaceTests {
     house.settle()
     house.fail(house.workers.started[0], after: .seconds(60))
     let id = try #require(answer.accepted?.invocation)
-    #expect(house.dispatcher.hurry(id))
+    #expect(house.hurry(id))
     #expect(house.workers.started.count == 2)
+  }
+
+  @Test func `what waits in the store alone can be hurried as well, and stays so over a restart`()
+    throws
+  {
+    let house = TestHouse([order])
+    let answer = house.send("order")
+    house.settle()
+    house.fail(house.workers.started[0], after: .seconds(600))
+    let id = try #require(answer.accepted?.invocation)
+    house.dispatcher.pause("queue:q", since: house.clocks.wall) {}
+    house.dispatcher.pause("queue:q", since: nil) {}
+    // The line was forgotten and its rows are not heard yet: only the store has it.
+    #expect(house.hurry(id))
+    house.settle()
+    #expect(house.workers.started.count == 2)
+    house.restart()
+    house.settle()
+    #expect(house.workers.started.count == 3)
+  }
+
+  @Test func `who cancels twice on an old record ends it once`() throws {
+    let house = TestHouse([order])
+    house.dispatcher.pause("queue:q", since: house.clocks.wall) {}
+    let answer = house.send("order")
+    house.send("order")
+    house.settle()
+    let old = record(house, try #require(answer.accepted?.invocation))
+    #expect(house.dispatcher.cancel(old))
+    house.settle()
+    #expect(!house.dispatcher.cancel(old))
+    #expect(house.dispatcher.counts.first?.unfinished == 1)
   }
 
   @Test func `a shorter timeout holds although an older attempt may take longer`() {

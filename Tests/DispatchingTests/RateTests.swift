@@ -57,6 +57,36 @@ struct RateTests {
     #expect(house.log.disk[id]?.state == .queued)
   }
 
+  @Test func `many values that are throttled do not hold up the others`() {
+    var limits = LaneLimits()
+    limits.lanesMax = 4
+    let rate = RateLimit(count: 1, period: .seconds(3600), burst: 1, per: EventPath("data.tenant"))
+    let house = TestHouse([Self.function(rate)], laneLimits: limits)
+    for number in 0..<20 {
+      for _ in 0..<2 { house.send("charge", #"{"tenant":\#(number)}"#) }
+    }
+    house.send("charge", #"{"tenant":"quiet"}"#)
+    house.settle()
+    while let one = house.workers.running.values.first { house.succeed(one) }
+    #expect(house.workers.started.count == 21)
+  }
+
+  @Test func `values past the most that may be throttled wait until there is room`() throws {
+    var limits = LaneLimits()
+    (limits.lanesMax, limits.asideMax) = (4, 8)
+    let rate = RateLimit(count: 1, period: .seconds(60), burst: 1, per: EventPath("data.tenant"))
+    let house = TestHouse([Self.function(rate)], laneLimits: limits)
+    for number in 0..<40 {
+      for _ in 0..<2 { house.send("charge", #"{"tenant":\#(number)}"#) }
+    }
+    house.settle()
+    for _ in 0..<40 where house.workers.started.count < 80 {
+      while let one = house.workers.running.values.first { house.succeed(one) }
+      if house.workers.started.count < 80 { try advanceToNextWake(house) }
+    }
+    #expect(house.workers.started.count == 80)
+  }
+
   @Test func `a value that is throttled does not hold up the others`() throws {
     let rate = RateLimit(
       count: 1, period: .seconds(1), burst: 2, per: EventPath("data.tenant"))

@@ -77,14 +77,31 @@ struct SetCheckTests {
       function("charge-payment", "queue: x"), function("b", "queue: y") + "handler: SendReciept",
       function("c", "queue: z")
     ).get()
-    let found = ManifestReader.check(set, handlers: ["SendReceipt", "ChargePayment"])
+    let found = ManifestReader.check(set, handlers: handlers("SendReceipt", "ChargePayment"))
     #expect(
       found.map(\.description) == [
         "b.yaml:4:10: handler 'SendReciept' is not in the worker (it has: ChargePayment, "
           + "SendReceipt; did you mean 'SendReceipt'?)",
         "c.yaml:1:11: handler 'C' is not in the worker (it has: ChargePayment, SendReceipt)",
       ])
-    #expect(ManifestReader.check(set, handlers: ["SendReciept", "ChargePayment", "C"]).isEmpty)
+    #expect(
+      ManifestReader.check(set, handlers: handlers("SendReciept", "ChargePayment", "C")).isEmpty)
     #expect(ManifestReader.check(set, handlers: [])[0].message.hasSuffix("(it has: none)"))
+  }
+
+  private func handlers(_ names: String...) -> [HeldHandler] { names.map { HeldHandler($0) } }
+
+  @Test func `a function that gathers batches needs a handler that takes them`() throws {
+    let set = try read(function("store", "queue: x") + "batch: { size: 10 }").get()
+    let found = ManifestReader.check(set, handlers: [HeldHandler("Store")])
+    #expect(
+      found.map(\.description) == [
+        "a.yaml:1:11: handler 'Store' takes one event at a time: make it a BatchFunction, or "
+          + "remove 'batch' from the manifest"
+      ])
+    let batch = HeldHandler("Store", takesBatches: true)
+    #expect(ManifestReader.check(set, handlers: [batch]).isEmpty)
+    let single = try read(function("store", "queue: x")).get()
+    #expect(ManifestReader.check(single, handlers: [batch]).isEmpty)
   }
 }

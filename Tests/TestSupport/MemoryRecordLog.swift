@@ -202,7 +202,7 @@ package final class MemoryRecordLog: RecordLog {
       disk[attempt.invocation]?.history.append(attempt)
     case .end(let ending): write(ending)
     case .release(let id, let due):
-      disk[id]?.state = .queued
+      if disk[id]?.state == .held { disk[id]?.state = .queued }
       disk[id]?.due = due
     case .relane(let id, let lane): disk[id]?.acceptance.standing.lane = lane
     case .log(let line): logs.append(line)

@@ -1,12 +1,13 @@
 // The handlers in an executable, as it says itself with --list-handlers.
 
 import EventLoop
+import Invocations
 import Workers
 
 enum WorkerHandlers {
   private static let timeout = Duration.seconds(10)
 
-  static func list(of executable: String) throws(CommandFault) -> [String] {
+  static func list(of executable: String) throws(CommandFault) -> [HeldHandler] {
     // Without a slash it would be looked up in PATH.
     let path = executable.contains("/") ? executable : "./\(executable)"
     let options = ChildProcess.Options(
@@ -20,6 +21,8 @@ enum WorkerHandlers {
         "\(executable) does not list its handlers (\(result.ending)); is it an Apus FunctionApp?"
           + (words.isEmpty ? "" : "\n\(words)"))
     }
-    return answer.list("handlers").compactMap { $0["name"] }
+    return answer.list("handlers").compactMap { handler in
+      handler["name"].map { HeldHandler($0, takesBatches: handler["kind"] == "batch") }
+    }
   }
 }

@@ -19,7 +19,7 @@ final class DevSession {
   private var running: RunningHost?
   /// The copy of the last build that worked.
   private var executable: String?
-  private var handlers: [String] = []
+  private var handlers: [HeldHandler] = []
   /// The manifests that were last read without a mistake.
   private var manifests: ManifestSet?
 
