@@ -23,6 +23,21 @@ struct FlowBooksTests {
   }
 
   @Test(arguments: UInt64(1)...60)
+  func `order and limits are kept while the disk refuses and the clock is set`(seed: UInt64) throws
+  {
+    var history = FlowHistory(seed: seed, isOften: .redeclared, hasTrouble: true)
+    for _ in 0..<400 { try history.step() }
+    try history.finish()
+  }
+
+  @Test(arguments: UInt64(1)...40)
+  func `nothing is lost, whatever the disk, the clock and the manifests say`(seed: UInt64) throws {
+    var history = FlowHistory(seed: seed, isOften: .remade, hasTrouble: true)
+    for _ in 0..<400 { try history.step() }
+    try history.finish()
+  }
+
+  @Test(arguments: UInt64(1)...60)
   func `nothing is lost, whatever the manifests say one after another`(seed: UInt64) throws {
     var history = FlowHistory(seed: seed, isOften: .remade)
     for _ in 0..<400 { try history.step() }
@@ -40,11 +55,14 @@ private struct FlowHistory {
   private let limitPer: Int
   private let declaration: FunctionDeclaration
   private let change: Change
+  /// The disk refuses for a while, and the wall clock is set.
+  private let hasTrouble: Bool
   private var answers: [TestHouse.Answer] = []
   private var startsSeen = 0
 
-  init(seed: UInt64, isOften change: Change = .never) {
+  init(seed: UInt64, isOften change: Change = .never, hasTrouble: Bool = false) {
     self.change = change
+    self.hasTrouble = hasTrouble
     random = SeededRandom(state: seed)
     isOrdered = random.below(2) == 0
     limitPer = 1 + random.below(3)
@@ -95,6 +113,7 @@ private struct FlowHistory {
   }
 
   mutating func step() throws {
+    if hasTrouble, random.below(25) == 0 { trouble() }
     switch random.below(100) {
     case ..<30: send()
     case ..<50: house.log.commit(groups: 1 + random.below(4))
@@ -110,6 +129,15 @@ private struct FlowHistory {
     default: house.restart()
     }
     try checkLimits()
+  }
+
+  private mutating func trouble() {
+    switch random.below(3) {
+    case 0: house.log.fails = true
+    case 1: if house.log.fails { house.log.heal() }
+    default:
+      house.clocks.wall = house.clocks.wall + .milliseconds(random.below(2_000) - 1_000)
+    }
   }
 
   private mutating func send() {
@@ -203,6 +231,7 @@ private struct FlowHistory {
   }
 
   mutating func finish() throws {
+    if house.log.fails { house.log.heal() }
     if change == .remade { house.redeclare([declaration]) }
     house.dispatcher.pause("function:charge", since: nil) {}
     house.dispatcher.pause("queue:q", since: nil) {}
