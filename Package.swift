@@ -120,7 +120,7 @@ let package = Package(
       name: "ApusCommand",
       dependencies: [
         "Hosting", "Doors", "Manifests", "Releases", "Schedules", "Invocations", "HTTP",
-        "EventLoop", "Workers",
+        "EventLoop", "Workers", "Apus",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),

@@ -37,6 +37,7 @@ struct ApusCommand: ParsableCommand {
     ])
 
   static func main() {
+    guard !BenchWorker.isAsked else { return BenchWorker.begin() }
     do {
       var command = try parseAsRoot()
       try command.run()
