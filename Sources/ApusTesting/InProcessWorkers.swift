@@ -114,7 +114,8 @@ final class InProcessWorkers: WorkerPool {
         flights[name]?.said.append(.logged(line))
       case .streamBegan(let name, _, _), .streamed(let name, _):
         flights[name]?.said.append(one)
-      case .lost, .roomAgain, .unhealthy, .healthy, .workerStarted, .workerEnded: break
+      case .waits, .begins, .lost, .roomAgain, .unhealthy, .healthy, .workerStarted, .workerEnded:
+        break
       }
     }
     return isProgress

@@ -40,7 +40,8 @@ final class Ledger: RecordLog {
 
   // MARK: The port
 
-  func append(_ changes: [RecordChange]) -> UInt64 {
+  func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
+    // Virtual time does not pass while the disk is waited for.
     let sequence = store.append(changes)
     for change in changes {
       note(change)

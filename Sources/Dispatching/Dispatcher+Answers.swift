@@ -7,6 +7,8 @@ extension Dispatcher {
     defer { settle() }
     switch news {
     case .answered(let name, let answer): take(answer, for: name)
+    case .waits(let name): waits(name)
+    case .begins(let name, let worker): begins(name, worker)
     case .logged(let line): log(line)
     case .streamBegan(let name, let status, let headers):
       guard running[name] != nil else { return observer.saw(.fenced(name)) }
@@ -75,6 +77,26 @@ extension Dispatcher {
       code: "timed-out", message: "did not end within its timeout of \(attempt.declaration.timeout)"
     )
     return Failure(kind: .timedOut, error: error)
+  }
+
+  /// Whoever waits for a process is not late.
+  private func waits(_ name: AttemptName) {
+    guard let attempt = running[name] else { return }
+    desks[attempt.work.acceptance.function]?.forgetDeadline(attempt)
+  }
+
+  private func begins(_ name: AttemptName, _ worker: Int32) {
+    guard let attempt = running[name], let desk = desks[attempt.work.acceptance.function] else {
+      return
+    }
+    attempt.begin(
+      at: clocks.wall, worker: worker,
+      deadline: clocks.monotonic.addingReportingOverflow(
+        attempt.declaration.timeout.nanoseconds
+      ).partialValue)
+    desk.forgetDeadline(attempt)
+    desk.noteDeadline(attempt)
+    noteStart(of: attempt)
   }
 
   // MARK: Ends of an attempt

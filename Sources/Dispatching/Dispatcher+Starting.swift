@@ -121,16 +121,21 @@ extension Dispatcher {
 
   func noteStarted(_ attempt: RunningAttempt) {
     let work = attempt.work
-    let number = attempt.name.attempt
+    noteStart(of: attempt)
+    observer.saw(
+      .started(
+        work.id, function: work.acceptance.function, attempt: attempt.name.attempt,
+        worker: attempt.worker))
+  }
+
+  /// Written again where the attempt waited for a process first: the later one stands.
+  func noteStart(of attempt: RunningAttempt) {
     record([
       .start(
         AttemptStart(
-          id: work.id, attempt: number, boot: boot, worker: attempt.worker,
+          id: attempt.work.id, attempt: attempt.name.attempt, boot: boot, worker: attempt.worker,
           at: attempt.startedAt, release: attempt.release))
     ])
-    observer.saw(
-      .started(
-        work.id, function: work.acceptance.function, attempt: number, worker: attempt.worker))
   }
 
   func assignment(of attempt: RunningAttempt, remaining: UInt64) -> Assignment {

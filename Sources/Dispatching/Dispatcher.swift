@@ -171,7 +171,8 @@ package final class Dispatcher {
     _ changes: [RecordChange], entering: [Work] = [], then told: (() -> Void)? = nil
   ) {
     guard !isClosed else { return }
-    appended = log.append(changes)
+    let isAwaited = told != nil || !entering.isEmpty
+    appended = log.append(changes, CommitTerms(isAwaited: isAwaited))
     for work in entering { work.isEntering = true }
     guard !entering.isEmpty || told != nil else { return }
     waitingForDisk.append(

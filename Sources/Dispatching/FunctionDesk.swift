@@ -174,6 +174,9 @@ final class FunctionDesk {
 
   // MARK: Deadlines
 
+  /// Rare: of an attempt that waits for a process.
+  func forgetDeadline(_ attempt: RunningAttempt) { deadlines.removeAll { $0 === attempt } }
+
   func noteDeadline(_ attempt: RunningAttempt) {
     // Nearly always at the end; an attempt under an older, longer timeout may stand behind it.
     var place = deadlines.count

@@ -84,9 +84,9 @@ final class RunningAttempt {
   let work: Work
   let name: AttemptName
   let declaration: FunctionDeclaration
-  let startedAt: WallTime
+  private(set) var startedAt: WallTime
   /// Monotonic nanoseconds.
-  let deadline: UInt64
+  private(set) var deadline: UInt64
   let release: Int?
   var worker: Int32 = 0
   /// The run of the handler that it shares with others.
@@ -94,6 +94,13 @@ final class RunningAttempt {
   var hasTimedOut = false
   var isCancelledByOperator = false
   var isToldToStop: Bool { hasTimedOut || isCancelledByOperator }
+
+  /// After it waited for a process.
+  func begin(at startedAt: WallTime, worker: Int32, deadline: UInt64) {
+    self.startedAt = startedAt
+    self.worker = worker
+    self.deadline = deadline
+  }
 
   init(
     work: Work, name: AttemptName, declaration: FunctionDeclaration, startedAt: WallTime,

@@ -139,12 +139,12 @@ extension ControlDoor {
     guard let event = ingest.events.first, ingest.events.count == 1 else {
       throw RequestFault("one-event", "invoke takes one event; send many to a queue")
     }
-    let preference = try Preference(request.headers.all("Prefer"))
+    let preference = Preference(request.headers.all("Prefer"))
     let proposal = Proposal(
       function: function.name, trigger: "invoke", event: event,
       key: try invocationKey(request, event, ingest), dueAt: ingest.dueAt, priority: ingest.priority
     )
-    if preference.isAsynchronous || ingest.dueAt != nil {
+    if preference.isAnsweredAtOnce || ingest.dueAt != nil {
       return house.accept([proposal]) { outcome in
         switch outcome {
         case .success(let items):

@@ -101,8 +101,11 @@ extension ControlDoor {
 
   private func activate(_ exchange: HTTPExchange, _ number: Int) throws(RequestFault) {
     let body = exchange.request.body
-    let wish = try DeploymentWish(
+    var wish = try DeploymentWish(
       body.isEmpty ? Array("{}".utf8) : body, allowed: ["dryRun", "force", "by"])
+    let query = try RequestQuery(exchange.request.query, allowed: ["dryRun", "force"])
+    if try query.flag("dryRun") { wish.isDryRun = true }
+    if try query.flag("force") { wish.isForced = true }
     carryOut(exchange, wish.deployment(.release(number)))
   }
 

@@ -33,10 +33,13 @@ package final class ControlDoor: HTTPResponder {
   }
 
   package func admit(_ head: HTTPRequest) -> HTTPAdmission {
-    if let problem = guards.refusal(of: head) { return .refuse(.problem(problem)) }
+    if let problem = guards.refusal(path: head.path, headers: head.headers) {
+      return .refuse(.problem(problem))
+    }
+    if head.path == "*" { return .refuse(.optionsOfServer) }
     let path = segments(of: head.path)
     guard let methods = Call.methods(for: path) else {
-      return .refuse(.problem(.notFound("\(head.method) \(head.path)")))
+      return .refuse(.problem(.notFound(head.path)))
     }
     let method = head.method == "HEAD" ? "GET" : head.method
     guard methods.contains(method) else {
@@ -77,6 +80,10 @@ package final class ControlDoor: HTTPResponder {
   }
 
   private func answer(_ exchange: HTTPExchange, _ path: [String]) throws(RequestFault) {
+    // A misspelt wish must not be carried out as if it had not been made.
+    if Call.takesNoQuery(path, method: exchange.request.method) {
+      _ = try RequestQuery(exchange.request.query, allowed: [])
+    }
     let isRead = exchange.request.method == "GET" || exchange.request.method == "HEAD"
     switch (path.first, path.dropFirst().first, isRead) {
     case ("healthz", nil, _): exchange.respond(HTTPResponse(status: 200, body: Array("ok\n".utf8)))
@@ -137,6 +144,16 @@ enum Call {
     case 1: return ["healthz", "readyz", "metrics"].contains(path[0]) ? ["GET"] : nil
     case 2...4 where path[0] == "v1": return methods(below: Array(path.dropFirst()))
     default: return nil
+    }
+  }
+
+  /// Of the calls that change something; those that are left read their own.
+  static func takesNoQuery(_ path: [String], method: String) -> Bool {
+    guard method == "POST", let verb = path.last else { return false }
+    switch verb {
+    case "pause", "resume", "fire", "retry", "cancel", "releases": return true
+    case "purge": return path.dropFirst().first == "queues"
+    default: return false
     }
   }
 

@@ -8,30 +8,36 @@ package struct DoorGuard: Sendable {
   private let token: String?
   private let names: Set<String>
   private let isUnixSocket: Bool
+  /// Bound to every address of the machine, whose names nobody here knows.
+  private let hasAnyName: Bool
 
   /// `hosts` are the names and addresses with port under which the door answers; nil for the Unix
-  /// socket, which the file system guards.
-  package init(token: String?, hosts: [String]?) {
+  /// socket, which the file system guards, and where every name is its own: behind a token alone.
+  package init(token: String?, hosts: [String]?, hasAnyName: Bool = false) {
     self.token = token
     names = Set((hosts ?? []).map { $0.lowercased() })
     isUnixSocket = hosts == nil
+    self.hasAnyName = hasAnyName && token != nil
   }
 
-  /// The names of a door bound to `host` and `port`.
-  package static func names(host: String, port: UInt16) -> [String] {
-    let isAny = host == "0.0.0.0" || host == "::"
+  /// The names of a door bound to `host` and `port`; `others` are as the operator gave them, and
+  /// those without a port stand for the one of their scheme as well.
+  package static func names(host: String, port: UInt16, others: [String] = []) -> [String] {
     let bracketed = host.contains(":") ? "[\(host)]" : host
-    let own = ["localhost", "127.0.0.1", "[::1]", isAny ? "localhost" : bracketed]
+    let own = ["localhost", "127.0.0.1", "[::1]", isAny(host) ? "localhost" : bracketed]
     return own.flatMap { port == 80 ? [$0, "\($0):80"] : ["\($0):\(port)"] }
+      + others.flatMap { [$0, "\($0):\(port)"] }
   }
 
-  func refusal(of head: HTTPRequest) -> HTTPProblem? {
-    if !isUnixSocket, let problem = foreignName(head) { return problem }
+  package static func isAny(_ host: String) -> Bool { host == "0.0.0.0" || host == "::" }
+
+  func refusal(path: String, headers: HTTPFields) -> HTTPProblem? {
+    if !isUnixSocket, let problem = foreignName(path, headers) { return problem }
     guard let token else { return nil }
-    // Liveness is asked by supervisors that hold no token; it tells nothing but that it answers.
-    if head.path == "/healthz" { return nil }
-    guard let given = head.headers[first: "Authorization"], given.lowercased().hasPrefix("bearer "),
-      Self.isEqual(given.dropFirst(7), token)
+    // Asked by supervisors and balancers that hold no token, under whatever address they know.
+    if Self.isProbe(path) { return nil }
+    guard let given = headers[first: "Authorization"], given.lowercased().hasPrefix("bearer "),
+      Self.isEqual(given.dropFirst(7).drop { $0 == " " }, token)
     else {
       return HTTPProblem(
         status: 401, code: "unauthorized", title: "A token is needed",
@@ -41,23 +47,36 @@ package struct DoorGuard: Sendable {
     return nil
   }
 
-  private func foreignName(_ head: HTTPRequest) -> HTTPProblem? {
-    let host = head.headers[first: "Host"]?.lowercased() ?? ""
-    // With a token a door may stand behind any name; the token is what counts then.
-    guard names.contains(host) || token != nil else {
+  private func foreignName(_ path: String, _ headers: HTTPFields) -> HTTPProblem? {
+    if token != nil, Self.isProbe(path) { return nil }
+    let host = headers[first: "Host"]?.lowercased() ?? ""
+    guard names.contains(host) || hasAnyName else {
       return HTTPProblem(
         status: 403, code: "foreign-host", title: "Not this host's name",
         detail: "the Host header '\(host)' is not this door's; it answers to "
-          + names.sorted().joined(separator: ", "))
+          + names.sorted().joined(separator: ", ")
+          + "; where it has another name, start the host with --control-names")
     }
-    guard let origin = head.headers[first: "Origin"]?.lowercased() else { return nil }
-    let own = names.contains { origin == "http://\($0)" || origin == "https://\($0)" }
+    guard let origin = headers[first: "Origin"]?.lowercased() else { return nil }
+    // Under its own name by plain HTTP; with TLS in front of it, under the name that it was given.
+    let own =
+      names.contains { origin == "http://\($0)" }
+      || origin == "https://\(host)" && isBehindTLS(host)
     guard own else {
       return HTTPProblem(
         status: 403, code: "foreign-origin", title: "Not from this origin",
         detail: "the Origin '\(origin)' is not this door's own")
     }
     return nil
+  }
+
+  /// A name without this door's port is a proxy's.
+  private func isBehindTLS(_ host: String) -> Bool {
+    names.contains(host) && !host.hasSuffix("]") && !host.contains(":")
+  }
+
+  private static func isProbe(_ path: String) -> Bool {
+    path == "/healthz" || path == "/readyz"
   }
 
   /// In a time that depends on the lengths alone.

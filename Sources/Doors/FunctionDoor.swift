@@ -15,6 +15,7 @@ package final class FunctionDoor: HTTPResponder {
   package init(house: any House) { self.house = house }
 
   package func admit(_ head: HTTPRequest) -> HTTPAdmission {
+    if head.path == "*" { return .refuse(.optionsOfServer) }
     let match = house.router.match(method: head.method, path: head.path)
     if case .found(let function, _, _) = match {
       return .accept(bodyBytesMax: function.payloadBytesMax)
@@ -30,15 +31,13 @@ package final class FunctionDoor: HTTPResponder {
     switch call {
     case .answer(let response): exchange.respond(response)
     case .proposal(let proposal):
-      do throws(RequestFault) { try start(proposal, exchange) } catch {
-        exchange.respond(error.response)
-      }
+      start(proposal, exchange)
     }
   }
 
-  private func start(_ proposal: Proposal, _ exchange: HTTPExchange) throws(RequestFault) {
-    let preference = try Preference(exchange.request.headers.all("Prefer"))
-    if preference.isAsynchronous {
+  private func start(_ proposal: Proposal, _ exchange: HTTPExchange) {
+    let preference = Preference(exchange.request.headers.all("Prefer"))
+    if preference.isAnsweredAtOnce {
       let address = house.controlDoorAddress
       return house.accept([proposal]) { outcome in
         Self.acknowledge(outcome, exchange, at: address)
@@ -77,18 +76,18 @@ struct Preference {
   /// A caller may hold its connection this long at most.
   static let waitMax = 3600
 
-  init(_ values: [String]) throws(RequestFault) {
+  /// What it does not know or cannot read is ignored, as if it had not been sent (RFC 7240 §2).
+  init(_ values: [String]) {
     for part in values.flatMap({ $0.split(separator: ",") }) {
       let word = part.prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }.lowercased()
       if word == "respond-async" { isAsynchronous = true }
-      guard word.hasPrefix("wait=") else { continue }
-      guard let seconds = Int(word.dropFirst(5).filter { $0 != "\"" }),
-        (0...Self.waitMax).contains(seconds)
-      else {
-        throw RequestFault(
-          "bad-preference", "'Prefer: wait=N' takes 0…\(Self.waitMax) seconds; got '\(word)'")
-      }
-      wait = .seconds(seconds)
+      guard word.hasPrefix("wait="), wait == nil,
+        let seconds = Int(word.dropFirst(5).filter { $0 != "\"" }), seconds >= 0
+      else { continue }
+      wait = .seconds(min(seconds, Self.waitMax))
     }
   }
+
+  /// Asked for both, the answer is awaited for that long and only then taken later (RFC 7240 §4.3).
+  var isAnsweredAtOnce: Bool { isAsynchronous && (wait ?? .zero) == .zero }
 }

@@ -4,6 +4,13 @@
 package import HTTP
 package import Invocations
 
+extension HTTPResponse {
+  /// `OPTIONS *` asks what the server can do at all (RFC 9110 §9.3.7).
+  static let optionsOfServer = HTTPResponse(
+    status: 204,
+    headers: HTTPFields([("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")]))
+}
+
 extension HTTPProblem {
   package static func unknownQueue(_ name: String, known: [String]) -> HTTPProblem {
     let has = known.isEmpty ? "there are no queues" : "there are \(known.joined(separator: ", "))"
@@ -15,7 +22,7 @@ extension HTTPProblem {
   static func notFound(_ what: String) -> HTTPProblem {
     HTTPProblem(
       status: 404, code: "not-found", title: "Not found",
-      detail: "\(what) is not here; docs: the calls of the control door are listed in README")
+      detail: "\(what) is not here; Docs/Calls.md lists the calls of the control door")
   }
 
   static func unknown(_ kind: String, _ name: String) -> HTTPProblem {
@@ -29,6 +36,8 @@ extension HTTPProblem {
   }
 
   static func methodNotAllowed(_ allow: [String]) -> HTTPProblem {
+    // HEAD is answered wherever GET is.
+    let allow = allow.contains("GET") && !allow.contains("HEAD") ? allow + ["HEAD"] : allow
     let allowed = allow.joined(separator: ", ")
     return HTTPProblem(
       status: 405, code: "method-not-allowed", title: "Method not allowed",

@@ -48,7 +48,7 @@ package enum RoutedCall {
       .problem(
         HTTPProblem(
           status: 404, code: "no-route", title: "No such route",
-          detail: "no function has an http trigger for \(method) \(path)"))
+          detail: "no function has an http trigger for \(path)"))
     }
   }
 

@@ -62,7 +62,7 @@ package final class Host {
     let newsEar = Ear()
     pool = ProcessWorkerPool(settings: workerSettings) { news in newsEar.host?.heard(news) }
     dispatcher = Dispatcher(
-      functions: settings.declarations, recovery: recovery, log: store, workers: pool,
+      functions: settings.declarations, recovery: recovery, log: TurnLog(store), workers: pool,
       clocks: SystemClocks(), observer: bulletin, host: settings.hostNumber, grace: settings.grace)
     do {
       timerDesk = try TimerDesk(
@@ -187,8 +187,12 @@ package final class Host {
     let entry = ControlDoorEntry()
     let server = HTTPServer(responder: entry)
     let port = try listen(server, settings.controlDoor, "control door")
-    let names = DoorGuard.names(host: settings.controlDoor.host, port: port)
-    let door = ControlDoor(house: self, guards: DoorGuard(token: settings.token, hosts: names))
+    let host = settings.controlDoor.host
+    let names = DoorGuard.names(host: host, port: port, others: settings.controlNames)
+    let guards = DoorGuard(
+      token: settings.token, hosts: names,
+      hasAnyName: DoorGuard.isAny(host) && settings.controlNames.isEmpty)
+    let door = ControlDoor(house: self, guards: guards)
     entry.door = door
     controlServers.append(server)
 

@@ -41,6 +41,8 @@ package struct HostSettings: Sendable {
   package var controlDoor = Address(host: "127.0.0.1", port: 7070)
   package var token: String?
   package var durability = Durability.disk
+  /// Names under which the control door is reached beside its own address, such as a proxy's.
+  package var controlNames: [String] = []
   package var hostNumber = 0
   package var workersPerGroup = 1
   /// From a handler's cancellation to SIGKILL for its worker.

@@ -7,6 +7,7 @@ struct ChangeGroup {
   /// The number of its last change.
   let last: UInt64
   var changes: [RecordChange]
+  let terms: CommitTerms
 }
 
 final class Mailbox: Sendable {
@@ -16,21 +17,45 @@ final class Mailbox: Sendable {
     /// Handed over and neither on disk nor refused, wherever they are.
     var backlog = 0
     var isClosing = false
+    /// Groups that somebody waits for.
+    var awaited = 0
+    /// At so many of them the writer is woken.
+    var awaitedToWake = 1
+    /// Since when there is something here that nobody waits for.
+    var unawaitedSince: UInt64?
+    /// Whoever waits in `take` looks again by itself, before anything here is overdue.
+    var isWatched = false
   }
 
   private let state = Monitor(State())
 
   var backlog: Int { state.withLock { $0.backlog } }
 
-  func append(_ changes: [RecordChange]) -> UInt64 {
-    state.change { state in
+  /// `wakes` false leaves it to a later `wake` to tell the writer.
+  func append(_ changes: [RecordChange], _ terms: CommitTerms, wakes: Bool = true) -> UInt64 {
+    let (last, isNews) = state.withLock { state -> (UInt64, Bool) in
       precondition(!state.isClosing, "changes were appended to a store that is closed")
-      guard !changes.isEmpty else { return state.last }
+      guard !changes.isEmpty else { return (state.last, false) }
       state.last += UInt64(changes.count)
       state.backlog += changes.count
-      state.groups.append(ChangeGroup(last: state.last, changes: changes))
-      return state.last
+      state.groups.append(ChangeGroup(last: state.last, changes: changes, terms: terms))
+      if terms.isAwaited {
+        state.awaited += 1
+        return (state.last, state.awaited >= state.awaitedToWake)
+      }
+      if state.unawaitedSince == nil { state.unawaitedSince = MonotonicTime.now }
+      return (state.last, !state.isWatched)
     }
+    if wakes, isNews { state.change { _ in } }
+    return last
+  }
+
+  /// Tells the writer what was appended without waking it.
+  func wake() {
+    let isNews = state.withLock { state in
+      state.awaited >= state.awaitedToWake || state.unawaitedSince != nil && !state.isWatched
+    }
+    if isNews { state.change { _ in } }
   }
 
   /// No more will be appended; whoever waits in `take` comes back.
@@ -38,23 +63,64 @@ final class Mailbox: Sendable {
 
   /// Everything that gathered.
   ///
-  /// Waits while there is nothing, until `deadline`.
+  /// Waits until `deadline` while there is nothing, or nothing that anybody waits for and that has
+  /// not waited its time.
   func take(until deadline: UInt64?) -> (groups: [ChangeGroup], isClosing: Bool) {
-    let arrived = state.wait(until: deadline) { state in
-      guard !state.groups.isEmpty || state.isClosing else {
-        return nil as (groups: [ChangeGroup], isClosing: Bool)?
+    // For a while after work more of it is likely: then what nobody waits for need not wake anybody.
+    var watchUntil: UInt64? = MonotonicTime.now + StoreLimits.lingerNanoseconds
+    while true {
+      let bound = [deadline, watchUntil].compactMap(\.self).min()
+      let isWatching = bound != nil
+      let taken = state.wait(until: bound) { state -> (groups: [ChangeGroup], isClosing: Bool)? in
+        if state.awaited > 0 || state.isClosing { return Self.takeAll(&state) }
+        if let since = state.unawaitedSince {
+          if since + StoreLimits.lingerNanoseconds <= MonotonicTime.now {
+            return Self.takeAll(&state)
+          }
+          // Woken for it: from now on it is watched.
+          if !isWatching { return ([], false) }
+        }
+        state.isWatched = isWatching
+        return nil
       }
-      return Self.takeAll(&state)
+      if let taken, !taken.groups.isEmpty || taken.isClosing { return taken }
+      let now = MonotonicTime.now
+      let since = state.withLock { state in
+        state.isWatched = false
+        return state.unawaitedSince
+      }
+      if let deadline, deadline <= now { return state.withLock { Self.takeAll(&$0) } }
+      watchUntil = since.map { $0 + StoreLimits.lingerNanoseconds }
     }
-    return arrived ?? state.withLock { Self.takeAll(&$0) }
+  }
+
+  /// What comes until so many more are awaited, or until the deadline.
+  func gather(_ count: Int, until deadline: UInt64) -> [ChangeGroup] {
+    let taken = state.wait(until: deadline) { state -> [ChangeGroup]? in
+      guard state.awaited >= count || state.isClosing else {
+        state.awaitedToWake = count
+        return nil
+      }
+      return Self.takeGroups(&state)
+    }
+    return taken ?? state.withLock { Self.takeGroups(&$0) }
+  }
+
+  private static func takeGroups(_ state: inout State) -> [ChangeGroup] {
+    defer {
+      state.groups = []
+      state.awaited = 0
+      state.awaitedToWake = 1
+      state.unawaitedSince = nil
+      state.isWatched = false
+    }
+    return state.groups
   }
 
   private static func takeAll(
     _ state: inout State
   ) -> (groups: [ChangeGroup], isClosing: Bool) {
-    let groups = state.groups
-    state.groups = []
-    return (groups, state.isClosing)
+    (takeGroups(&state), state.isClosing)
   }
 
   /// These changes are on disk or refused.

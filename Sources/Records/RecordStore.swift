@@ -80,7 +80,16 @@ package final class RecordStore: RecordLog, Sendable {
   // MARK: The port
 
   @discardableResult
-  package func append(_ changes: [RecordChange]) -> UInt64 { mailbox.append(changes) }
+  package func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
+    mailbox.append(changes, terms)
+  }
+
+  /// As `append`, but the writer is not told: `wake` does that for many at once.
+  package func appendQuietly(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
+    mailbox.append(changes, terms, wakes: false)
+  }
+
+  package func wake() { mailbox.wake() }
 
   package var backlog: Int { mailbox.backlog }
 

@@ -7,8 +7,9 @@ package enum StoreLimits {
   /// More in one commit would make the others wait longer for theirs.
   package static let changesPerCommitMax = 1_024
   package static let bytesPerCommitMax = 16 << 20
-  /// How long a start may stay unwritten while nothing else is committed.
-  static let startLingerNanoseconds: UInt64 = 10_000_000
+  /// How long a start, and whatever else nobody waits for, may stay unwritten while nothing else is
+  /// committed.
+  static let lingerNanoseconds: UInt64 = 10_000_000
 
   static let stallPauseFirst: UInt64 = 50_000_000
   static let stallPauseMax: UInt64 = 1_000_000_000
@@ -54,15 +55,7 @@ package enum StoreLimits {
   package static let shownEmittedMax = 1_000
 }
 
-/// How much a commit promises once it is reported.
-package enum Durability: String, Sendable, CaseIterable {
-  /// Outlives a power loss: every commit is synced.
-  case disk
-  /// Outlives any death of the process, not of the machine.
-  case os
-  /// As `os`, and checkpoints are not synced either: for tests and caches.
-  case memory
-
+extension Durability {
   var synchronous: String {
     switch self {
     case .disk: "FULL"

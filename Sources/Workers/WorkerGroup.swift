@@ -7,11 +7,6 @@ import Invocations
 final class WorkerGroup {
   enum Stage { case launching, serving, retired }
 
-  private struct Waiting {
-    let assignment: Assignment
-    let since: UInt64
-  }
-
   let pool: ProcessWorkerPool
   let release: WorkerRelease
   let functions: [String]
@@ -24,7 +19,7 @@ final class WorkerGroup {
   /// There while suspects wait or run, and not otherwise.
   private(set) var isolation: WorkerProcess?
   /// Suspects in the order of their starts; each invocation once, so never more than `suspectsMax`.
-  private var waiting: [Waiting] = []
+  private var waiting: [Assignment] = []
   private var pause = RestartPause()
   private var isolationPause = RestartPause()
   private var isReportedUnhealthy = false
@@ -62,7 +57,7 @@ final class WorkerGroup {
   /// Suspects that still wait are given back: the next release runs them.
   func retire(until deadline: UInt64) {
     stage = .retired
-    for entry in waiting { giveBack(entry.assignment.name) }
+    for assignment in waiting { giveBack(assignment.name) }
     waiting = []
     let leaving = members + [isolation].compactMap(\.self)
     members = []
@@ -130,8 +125,11 @@ final class WorkerGroup {
 
   /// Returns 0 where the process that will run it is not there yet.
   func isolate(_ assignment: Assignment) -> Int32 {
-    waiting.append(Waiting(assignment: assignment, since: pool.now))
+    waiting.append(assignment)
     advanceIsolation()
+    if waiting.contains(where: { $0.name == assignment.name }) {
+      pool.post(.waits(assignment.name))
+    }
     return isolation?.pid ?? 0
   }
 
@@ -139,7 +137,7 @@ final class WorkerGroup {
   ///
   /// True if it waited.
   func withdraw(_ name: AttemptName) -> Bool {
-    guard let place = waiting.firstIndex(where: { $0.assignment.name == name }) else {
+    guard let place = waiting.firstIndex(where: { $0.name == name }) else {
       return false
     }
     waiting.remove(at: place)
@@ -173,11 +171,8 @@ final class WorkerGroup {
     guard worker.phase == .ready, worker.inFlight.isEmpty else { return }
     while worker.inFlight.isEmpty, !waiting.isEmpty {
       let next = waiting.removeFirst()
-      let waited = pool.now - next.since
-      let remaining = next.assignment.remainingNanoseconds
-      send(
-        next.assignment, to: worker,
-        remainingNanoseconds: remaining > waited ? remaining - waited : 0)
+      pool.post(.begins(next.name, worker: worker.pid))
+      send(next, to: worker, remainingNanoseconds: next.remainingNanoseconds)
     }
     if worker.inFlight.isEmpty { dismissIsolation(worker) }
   }

@@ -55,7 +55,7 @@ struct ArgumentTests {
     _ = try parse(TimersCommand.List.self, "timers")
     _ = try parse(DeadLettersCommand.List.self, "dead-letters")
     let list = try parse(InvocationsCommand.List.self, "invocations", "--state", "dead,waiting")
-    #expect(list.filter.state == "dead,waiting")
+    #expect(list.filter.selection.state == "dead,waiting")
   }
 
   @Test func `every filter of the control door is a flag of the list`() throws {
@@ -66,8 +66,8 @@ struct ArgumentTests {
     let query = (list.filter.query + list.page.query).map { "\($0.0)=\($0.1 ?? "")" }
     #expect(
       query == [
-        "function=f", "state=dead", "reason=crashed", "queue=q", "key=k", "since=2h", "until=1h",
-        "text=t", "limit=7", "cursor=c",
+        "function=f", "state=dead", "reason=crashed", "queue=q", "key=k", "text=t", "since=2h",
+        "until=1h", "limit=7", "cursor=c",
       ])
     #expect(list.asking.json)
   }

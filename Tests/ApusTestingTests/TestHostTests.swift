@@ -19,21 +19,17 @@ struct TestHostTests {
     let house = try await TestHost(manifests: .yaml(Self.step)) {
       Handler("Step") { (_: NoInput, _) in throw Trouble() }
     }
-    let clock = ContinuousClock()
-    let spent = try await clock.measure {
-      let sent = try await house.send("steps", "x")
-      try await house.advance(by: .hours(1))
-      let step = try await house.outcome(of: sent)
-      #expect(step.state == .dead)
-      #expect(step.reason == .exhausted)
-      #expect(
-        step.attempts.map(\.startedAt) == [
-          "2027-01-04T09:00:00.000Z", "2027-01-04T09:00:10.000Z", "2027-01-04T09:00:30.000Z",
-          "2027-01-04T09:01:10.000Z",
-        ])
-      #expect(step.attempts.map(\.number) == [1, 2, 3, 4])
-    }
-    #expect(spent < .seconds(30))
+    let sent = try await house.send("steps", "x")
+    try await house.advance(by: .hours(1))
+    let step = try await house.outcome(of: sent)
+    #expect(step.state == .dead)
+    #expect(step.reason == .exhausted)
+    #expect(
+      step.attempts.map(\.startedAt) == [
+        "2027-01-04T09:00:00.000Z", "2027-01-04T09:00:10.000Z", "2027-01-04T09:00:30.000Z",
+        "2027-01-04T09:01:10.000Z",
+      ])
+    #expect(step.attempts.map(\.number) == [1, 2, 3, 4])
   }
 
   @Test func `a rate and an order hold in virtual time`() async throws {

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 import WorkerProtocol
 
-@Suite(.timeLimit(.minutes(1))) struct BatchProcessTests {
+@Suite(.timeLimit(.minutes(5))) struct BatchProcessTests {
   @Test func `it lists its batch handlers as such`() async throws {
     let child = try ChildWorker()
     let hello = try await child.host.hello()

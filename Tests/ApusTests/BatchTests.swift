@@ -14,7 +14,7 @@ private struct StoreReadings: BatchFunction {
 
 private enum BankError: Error { case closed(hour: Int) }
 
-@Suite(.timeLimit(.minutes(1))) struct BatchTests {
+@Suite(.timeLimit(.minutes(5))) struct BatchTests {
   /// Answers each event as its data says.
   private func sorter() throws -> WorkerInProcess {
     try WorkerInProcess {

@@ -10,7 +10,7 @@ private struct Unencodable: Encodable {
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct EmitTests {
+@Suite(.timeLimit(.minutes(5))) struct EmitTests {
   @Test func `what is emitted leaves with the success`() async throws {
     let worker = try WorkerInProcess {
       Handler("Emit") { (_: NoInput, context) in
@@ -116,7 +116,7 @@ private struct Unencodable: Encodable {
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct LogTests {
+@Suite(.timeLimit(.minutes(5))) struct LogTests {
   @Test func `lines come in order, with level and metadata, before the result`() async throws {
     let worker = try WorkerInProcess {
       Handler("Talk") { (_: NoInput, context) in

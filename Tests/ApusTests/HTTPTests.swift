@@ -20,7 +20,7 @@ private struct ShowOrder: HTTPFunction {
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct HTTPFunctionTests {
+@Suite(.timeLimit(.minutes(5))) struct HTTPFunctionTests {
   private let call = Start.Call(
     method: "PUT", path: "/orders/o%2F1", query: "tag=a%20b&x&tag=c+d%zz",
     parameters: [NameValue(name: "orderId", value: "o/1")],
@@ -140,7 +140,7 @@ private struct ShowOrder: HTTPFunction {
   }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct StreamTests {
+@Suite(.timeLimit(.minutes(5))) struct StreamTests {
   @Test func `a stream sends its head, its parts in order, and then its end`() async throws {
     let worker = try WorkerInProcess {
       Handler("Count") { (_: NoInput, context) in

@@ -5,7 +5,7 @@ import Glibc
 import Testing
 import WorkerProtocol
 
-@Suite(.timeLimit(.minutes(2))) struct WorkerProcessTests {
+@Suite(.timeLimit(.minutes(5))) struct WorkerProcessTests {
   @Test func `started by hand it says what it is`() throws {
     let child = try ChildWorker(hasChannel: false)
     #expect(try child.exit() == .status(64))

@@ -21,7 +21,7 @@ private struct Renamed: Function {
 
 private enum BankError: Error { case closed(hour: Int) }
 
-@Suite(.timeLimit(.minutes(1))) struct WorkerTests {
+@Suite(.timeLimit(.minutes(5))) struct WorkerTests {
   @Test func `a probe decodes, runs nothing, and answers with the decoder's words`() async throws {
     let worker = try WorkerInProcess {
       CountItems()

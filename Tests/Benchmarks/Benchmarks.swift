@@ -154,7 +154,7 @@ private final class InstantLog: RecordLog {
   private(set) var number: UInt64 = 0
 
   var backlog: Int { 0 }
-  func append(_ changes: [RecordChange]) -> UInt64 {
+  func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
     number += 1
     return number
   }

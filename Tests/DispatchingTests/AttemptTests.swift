@@ -31,6 +31,30 @@ struct AttemptTests {
     #expect(answer.accepted != nil)
   }
 
+  @Test func `the time of an attempt stands still while it waits to run alone`() throws {
+    let house = TestHouse([charge])
+    let answer = house.send("charge")
+    house.settle()
+    let name = house.workers.started[0].name
+    house.dispatcher.hear(.waits(name))
+    house.clocks.advance(by: .seconds(600))
+    house.dispatcher.tick()
+    #expect(house.workers.cancelled.isEmpty)
+    house.dispatcher.hear(.begins(name, worker: 5))
+    house.clocks.advance(by: .seconds(29))
+    house.dispatcher.tick()
+    #expect(house.workers.cancelled.isEmpty)
+    house.clocks.advance(by: .seconds(1))
+    house.dispatcher.tick()
+    #expect(house.workers.cancelled == [name])
+    house.dispatcher.hear(house.workers.answer(name, .cancelled(cpuMicroseconds: 0)))
+    house.settle()
+    let attempt = try #require(
+      house.log.disk[answer.accepted?.invocation ?? name.id]?.history.first)
+    #expect(attempt.worker == 5)
+    #expect(attempt.endedAt.milliseconds - attempt.startedAt.milliseconds == 30_000)
+  }
+
   @Test func `a failed attempt waits for its backoff and runs again`() {
     let house = TestHouse([charge])
     house.send("charge")

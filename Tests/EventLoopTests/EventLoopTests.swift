@@ -3,7 +3,7 @@ import EventLoop
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct EventLoopTests {
   @Test func `submitted work runs on the loop, in the order of the calls`() async {
     let order = await withCheckedContinuation { continuation in
@@ -195,7 +195,7 @@ struct EventLoopTests {
   }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct LockTests {
   @Test func `threads that share a lock lose no change`() async {
     let count = Lock(0)

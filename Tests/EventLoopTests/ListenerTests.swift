@@ -4,7 +4,7 @@ import EventLoop
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct ListenerTests {
   @Test func `a TCP client talks to an accepted stream that knows its peer`() async throws {

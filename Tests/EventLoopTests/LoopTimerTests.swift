@@ -2,7 +2,7 @@
 import EventLoop
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct LoopTimerTests {
   @Test(arguments: [0, 1, 500_000, 999_999] as [UInt64])

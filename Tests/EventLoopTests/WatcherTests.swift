@@ -3,7 +3,7 @@ import EventLoop
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct SignalWatcherTests {
   @Test func `a signal to the process is seen by every watcher of it`() async throws {
@@ -34,7 +34,7 @@ struct SignalWatcherTests {
   }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct FileWatcherTests {
   @Test func `what is made, changed and removed in the directory is named`() async throws {

@@ -142,7 +142,7 @@ final class HostProcess {
 
   /// Looks once, and then whenever the host tells that something happened.
   func until(_ isSo: @escaping () throws -> Bool) throws {
-    let follower = HTTPClient(control, readTimeout: .seconds(60))
+    let follower = HTTPClient(control, readTimeout: .seconds(300))
     var failure: (any Error)?
     _ = try follower.stream("GET", "/v1/stream") { _ in
       do { return try !isSo() } catch {

@@ -127,7 +127,10 @@ struct OutsideTests {
     for data in ["\"x\"", "{}"] {
       #expect(try host.post("/v1/queues/echo/messages", data).status == 202)
     }
-    try host.untilAllHasEnded()
+    try host.until {
+      let counts = try host.get("/v1/functions/echo")["sinceStart"] as? [String: Any]
+      return counts?["succeeded"] as? Int == 1 && counts?["dead"] as? Int == 1
+    }
     let function = try host.get("/v1/functions/echo")
     let minute = try #require(function["lastMinute"] as? [String: Int])
     #expect(minute == ["accepted": 2, "started": 2, "succeeded": 1, "failed": 1])
@@ -149,6 +152,35 @@ struct OutsideTests {
     let attempts = try host.get("/v1/invocations/\(id)")["attempts"] as? [[String: Any]]
     #expect(attempts?.count == 1)
     #expect(attempts?.first?["worker"] is Int && attempts?.first?["finishedAt"] is NSNull)
+    host.kill()
+  }
+
+  @Test func `a wish that a call does not know is refused, and nothing is done`() async throws {
+    let host = try await host()
+    #expect(try host.post("/v1/queues/echo/messages?delay=1h", "\"x\"").status == 202)
+    for path in ["queues/echo/purge", "queues/echo/pause", "functions/echo/pause"] {
+      #expect(try host.post("/v1/\(path)?dryRun=true").status == 400, "\(path)")
+    }
+    #expect(try host.get("/v1/queues/echo")["waiting"] as? Int == 1)
+    let release = try #require(try host.items("/v1/releases").first?["number"] as? Int)
+    let tried = try host.post("/v1/releases/\(release)/activate?dryRun=true")
+    let answer = try JSONSerialization.jsonObject(with: Data(tried.body)) as? [String: Any]
+    #expect(tried.status == 200 && answer?["dryRun"] as? Bool == true)
+    host.kill()
+  }
+
+  @Test func `HEAD tells the length that GET would have, and OPTIONS of the server is answered`()
+    async throws
+  {
+    let host = try await host()
+    for client in [host.functionDoor, host.controlDoor] {
+      let head = try client.send("HEAD", "/nothing")
+      #expect(
+        head.headers[first: "Content-Length"] == "\(try client.send("GET", "/nothing").body.count)")
+      #expect(try client.send("OPTIONS", "*").status == 204)
+    }
+    let refused = try host.controlDoor.send("DELETE", "/v1/functions")
+    #expect(refused.headers[first: "Allow"] == "GET, HEAD")
     host.kill()
   }
 

@@ -66,7 +66,7 @@ struct TroubleTests {
     async throws
   {
     let host = try await host([Self.manifest("echo", "Echo"), Self.manifest("other", "Echo")])
-    let follower = HTTPClient(host.control, readTimeout: .seconds(60))
+    let follower = HTTPClient(host.control, readTimeout: .seconds(300))
     var told = ""
     var isSent = false
     let path = "/v1/stream?queue=echo&key=%2Fqueues%2Fecho%20wanted"

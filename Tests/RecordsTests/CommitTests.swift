@@ -65,6 +65,51 @@ struct CommitTests {
         == id(1).rawValue)
   }
 
+  @Test func `what nobody waits for goes with what somebody waits for, or when its time has come`()
+  {
+    let mailbox = Mailbox()
+    let lazily = CommitTerms(isAwaited: false)
+    _ = mailbox.append([.accept(accepted(1))], lazily)
+    _ = mailbox.append([.accept(accepted(2))], CommitTerms())
+    #expect(mailbox.take(until: nil).groups.map(\.last) == [1, 2])
+    let began = MonotonicTime.now
+    _ = mailbox.append([.accept(accepted(3))], lazily)
+    #expect(mailbox.take(until: nil).groups.map(\.last) == [3])
+    #expect(MonotonicTime.now - began >= StoreLimits.lingerNanoseconds)
+  }
+
+  @Test func `what nobody waits for is written all the same`() throws {
+    let test = try TestStore()
+    for number in Int64(1)...3 {
+      let last = test.store.append([.accept(accepted(number))], CommitTerms(isAwaited: false))
+      try test.news.waitDurable(last)
+    }
+    #expect(try test.number("SELECT count(*) FROM unfinished") == 3)
+  }
+
+  @Test func `changes handed over quietly are written after the wake`() throws {
+    let test = try TestStore()
+    for number in Int64(1)...5 {
+      _ = test.store.appendQuietly([.accept(accepted(number))], CommitTerms())
+    }
+    test.store.wake()
+    try test.news.waitDurable(5)
+    #expect(try test.number("SELECT count(*) FROM unfinished") == 5)
+  }
+
+  @Test func `a commit waits for company where several waited for the last, and not alone`() {
+    var pace = CommitPace()
+    #expect(pace.wait(with: 1, at: 0) == nil)
+    pace.committed(1, from: 0, to: 300_000)
+    #expect(pace.wait(with: 1, at: 0) == nil)
+    pace.committed(10, from: 0, to: 300_000)
+    let wait = pace.wait(with: 4, at: 1_000)
+    #expect(wait?.missing == 16 && wait?.deadline == 301_000)
+    #expect(pace.wait(with: 20, at: 0) == nil)
+    pace.committed(10, from: 0, to: 90_000_000)
+    #expect(pace.wait(with: 1, at: 0)?.deadline == CommitPace.waitNanosecondsMax)
+  }
+
   @Test func `a commit takes a bounded number of changes`() throws {
     let test = try TestStore()
     var last: UInt64 = 0

@@ -235,7 +235,7 @@ struct InspectionTests {
     try test.write(.accept(accepted(1)))
     #expect(try test.waiting("charge", limit: 1).records.count == 1)
     gate.change(wakingAll: true) { $0 = -1_000 }
-    let served = answers.wait(until: MonotonicTime.now + 60_000_000_000) {
+    let served = answers.wait(until: MonotonicTime.now + 300_000_000_000) {
       $0.served == StoreLimits.inspectionsMax ? $0.served : nil
     }
     #expect(served == StoreLimits.inspectionsMax)

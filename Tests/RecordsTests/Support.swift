@@ -61,15 +61,15 @@ final class NewsBox: Sendable {
 
   func put(_ news: RecordNews) { heard.change(wakingAll: true) { $0.append(news) } }
 
-  /// The first match, waited for; a minute is for machines that are busy with other things.
+  /// The first match, waited for; five minutes are for machines that are busy with other things.
   func first<Match: Sendable>(
     _ what: String, since known: Int = 0, where match: @Sendable (RecordNews) -> Match?
   ) throws -> Match {
-    let deadline = MonotonicTime.now + 60_000_000_000
+    let deadline = MonotonicTime.now + 300_000_000_000
     let found = heard.wait(until: deadline) { news in
       news.dropFirst(known).lazy.compactMap(match).first
     }
-    return try #require(found, "no \(what) within a minute")
+    return try #require(found, "no \(what) within five minutes")
   }
 
   func waitDurable(_ number: UInt64) throws {
@@ -148,15 +148,15 @@ func answer<Value: Sendable>(
 ) throws -> Value {
   let box = Monitor<Result<Value, RecordFault>?>(nil)
   ask { result in box.change { $0 = result } }
-  let result = box.wait(until: MonotonicTime.now + 60_000_000_000) { $0 }
-  return try #require(result, "no answer within a minute").get()
+  let result = box.wait(until: MonotonicTime.now + 300_000_000_000) { $0 }
+  return try #require(result, "no answer within five minutes").get()
 }
 
 /// Turns over until it holds: for what the store does without saying so.
 func eventually(_ what: String, _ holds: () throws -> Bool) throws {
-  let deadline = MonotonicTime.now + 60_000_000_000
+  let deadline = MonotonicTime.now + 300_000_000_000
   while try !holds() {
-    try #require(MonotonicTime.now < deadline, "\(what) did not come true within a minute")
+    try #require(MonotonicTime.now < deadline, "\(what) did not come true within five minutes")
     sched_yield()
   }
 }

@@ -51,7 +51,7 @@ package final class MemoryRecordLog: RecordLog {
 
   package var backlog: Int { pending.count }
 
-  package func append(_ changes: [RecordChange]) -> UInt64 {
+  package func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
     sequence += 1
     appended.append(changes)
     pending.append((sequence, changes))

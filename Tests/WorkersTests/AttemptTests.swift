@@ -4,7 +4,7 @@ import Invocations
 import Testing
 import Workers
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct AttemptTests {
   @Test func `a worker says what it holds and answers`() async throws {

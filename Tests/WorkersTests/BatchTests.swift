@@ -6,7 +6,7 @@ import Testing
 import WorkerProtocol
 import Workers
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct BatchTests {
   private nonisolated static let sorter = scripted(handler: "Sort")
@@ -334,7 +334,7 @@ struct BatchTests {
 }
 
 /// Functions that asked for workers of their own.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct DedicatedWorkerTests {
   @Test(arguments: [("a", "d"), ("d", "a")])

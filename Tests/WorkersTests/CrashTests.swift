@@ -5,7 +5,7 @@ import Invocations
 import Testing
 import Workers
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct CrashTests {
   /// A sanitizer in the worker takes its signals before Swift's backtracer can.

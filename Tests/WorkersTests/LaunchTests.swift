@@ -5,7 +5,7 @@ import Invocations
 import Testing
 import Workers
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct LaunchTests {
   @Test func `before a release there is no room, and a release without functions is ready`()

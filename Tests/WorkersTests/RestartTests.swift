@@ -7,7 +7,7 @@ import Testing
 
 @testable import Workers
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct RestartTests {
   @Test func `a crashed worker is replaced at once`() async throws {

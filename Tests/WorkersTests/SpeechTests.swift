@@ -4,7 +4,7 @@ import Invocations
 import Testing
 import Workers
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 @LoopActor
 struct SpeechTests {
   @Test func `a second answer is dropped and counted`() async throws {

@@ -73,8 +73,10 @@ struct Presentation {
   }
 }
 
-/// The filters of invocations, dead letters and the stream; the host knows what they mean.
-struct FilterOptions: ParsableArguments {
+/// What a stream and a listing can both be asked for.
+///
+/// The host knows what it means.
+struct SelectionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Only of this function.", valueName: "name")) var function: String?
   @Option(
     help: ArgumentHelp(
@@ -83,16 +85,11 @@ struct FilterOptions: ParsableArguments {
   var state: String?
   @Option(
     help: ArgumentHelp(
-      "Only dead for this reason: exhausted, expired, rejected, undecodable, crashed, "
-        + "missing-handler, hops, operator.", valueName: "reason"))
+      "Only ended for this reason: exhausted, expired, rejected, undecodable, crashed, "
+        + "missing-handler, hops, operator, replaced.", valueName: "reason"))
   var reason: String?
   @Option(help: ArgumentHelp("Only from this queue.", valueName: "name")) var queue: String?
   @Option(help: ArgumentHelp("Only with this idempotency key.", valueName: "key")) var key: String?
-  @Option(
-    help: ArgumentHelp(
-      "Only since then: a time, or a time back from now such as 2h.", valueName: "time"))
-  var since: String?
-  @Option(help: ArgumentHelp("Only until then.", valueName: "time")) var until: String?
   @Option(
     help: ArgumentHelp("Only with this in the event's data or the error.", valueName: "text"))
   var text: String?
@@ -100,9 +97,20 @@ struct FilterOptions: ParsableArguments {
   var query: [(String, String?)] {
     [
       ("function", function), ("state", state), ("reason", reason), ("queue", queue), ("key", key),
-      ("since", since), ("until", until), ("text", text),
+      ("text", text),
     ]
   }
+}
+
+struct FilterOptions: ParsableArguments {
+  @OptionGroup var selection: SelectionOptions
+  @Option(
+    help: ArgumentHelp(
+      "Only since then: a time, or a time back from now such as 2h.", valueName: "time"))
+  var since: String?
+  @Option(help: ArgumentHelp("Only until then.", valueName: "time")) var until: String?
+
+  var query: [(String, String?)] { selection.query + [("since", since), ("until", until)] }
 
   var isEmpty: Bool { query.allSatisfy { $0.1 == nil } }
 }

@@ -15,7 +15,7 @@ extension InvocationsCommand {
     /// The host says something every 15 s, if only that it is alive.
     private static let silenceMax = Duration.seconds(60)
 
-    @OptionGroup var filter: FilterOptions
+    @OptionGroup var filter: SelectionOptions
     @OptionGroup var asking: AskingOptions
 
     func run() throws {
@@ -62,8 +62,14 @@ extension InvocationsCommand {
       }
     }
 
+    /// The name of a happening is beside its data in the stream; a line has room for one object.
+    static func named(_ event: ServerSentEvents.Event) -> String {
+      let rest = event.data.dropFirst()
+      return "{\"happening\":\"\(event.name)\"" + (rest.first == "}" ? "" : ",") + rest
+    }
+
     private func show(_ event: ServerSentEvents.Event, _ words: LiveLines) {
-      guard !asking.json else { return Terminal.show(event.data) }
+      guard !asking.json else { return Terminal.show(Self.named(event)) }
       let moment = Moment(event.name, Answer(event.data), at: TimeWords.now)
       if let moment, let text = words.text(moment) { Terminal.show(text) }
     }

@@ -25,6 +25,12 @@ struct HostOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Other names of the control door, with commas, such as a proxy's in front of it.",
+      valueName: "names"))
+  var controlNames: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Settings as 'name: value' lines (default: .apus/config.yaml).", valueName: "file"))
   var config: String?
 
@@ -56,6 +62,7 @@ struct HostOptions: ParsableArguments {
   func settings(_ others: [Settings.Name: String?]) throws(CommandFault) -> Settings {
     let own: [Settings.Name: String?] = [
       .manifests: manifests, .data: data, .functionDoor: functionDoor, .controlDoor: controlDoor,
+      .controlNames: controlNames,
       .workers: workers, .durability: durability, .grace: grace, .drain: drain,
     ]
     let flags = own.merging(others) { _, other in other }.compactMapValues { $0 }
@@ -72,6 +79,9 @@ extension Settings {
     host.dataDirectory = text(.data)
     host.functionDoor = try address(.functionDoor)
     host.controlDoor = try address(.controlDoor)
+    host.controlNames = text(.controlNames).split(separator: ",").map {
+      $0.trimmingPrefix(while: \.isWhitespace).lowercased()
+    }
     host.token = Environment.token
     try read(.durability, into: &host.durability)
     host.workersPerGroup = try count(.workers)

@@ -9,6 +9,7 @@ struct Settings {
     case manifests, worker, package, product, configuration, data
     case functionDoor = "function-door"
     case controlDoor = "control-door"
+    case controlNames = "control-names"
     case workers, durability, grace, drain
 
     var variable: String { "APUS_" + rawValue.uppercased().replacing("-", with: "_") }
@@ -22,6 +23,7 @@ struct Settings {
       case .data: ".apus"
       case .functionDoor: "127.0.0.1:8080"
       case .controlDoor: "127.0.0.1:7070"
+      case .controlNames: ""
       case .workers: "1"
       case .durability: "disk"
       case .grace: "5s"

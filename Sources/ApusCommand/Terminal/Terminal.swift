@@ -20,6 +20,8 @@ enum Terminal {
   }
 
   /// A reader that went away ends the output and nothing else: what was asked for is done.
+  ///
+  /// Any other failure of standard output ends the command: half an answer must not pass for one.
   static func write(_ bytes: [UInt8], to descriptor: Int32) {
     var rest = bytes[...]
     while !rest.isEmpty {
@@ -30,9 +32,15 @@ enum Terminal {
         var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
         poll(&entry, 1, -1)
       } else if errno != EINTR {
-        return
+        return lost(descriptor, errno)
       }
     }
+  }
+
+  private static func lost(_ descriptor: Int32, _ code: Int32) {
+    guard descriptor == STDOUT_FILENO, code != EPIPE else { return }
+    complain("standard output cannot be written: \(String(cString: strerror(code)))")
+    exit(1)
   }
 
   static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }

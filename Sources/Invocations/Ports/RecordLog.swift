@@ -2,16 +2,35 @@
 // values; the answers come back as news on the loop, never from inside a call.
 
 package protocol RecordLog: AnyObject {
-  /// Hands changes over in order; those of one call are all or nothing on disk. Returns the number
-  /// of the last one: the log later says `.durable(upTo:)` a number at or past it.
+  /// Hands changes over in order; those of one call are all or nothing on disk.
+  ///
+  /// Returns the number of the last one: the log later says `.durable(upTo:)` a number at or past it.
   @discardableResult
-  func append(_ changes: [RecordChange]) -> UInt64
+  func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64
 
   /// Changes handed over and not yet on disk. Past `RecordLimits.backlogMax` the doors refuse.
   var backlog: Int { get }
 
   /// Answered by `.rows`, `.replay` or `.readFailed`, each of which says what was asked.
   func read(_ read: RecordRead)
+}
+
+extension RecordLog {
+  @discardableResult
+  package func append(_ changes: [RecordChange]) -> UInt64 { append(changes, CommitTerms()) }
+}
+
+/// How soon and how firmly changes are to be written.
+package struct CommitTerms: Sendable, Equatable {
+  /// Without somebody who waits for it, a change may wait a little for company.
+  package var isAwaited: Bool
+  /// Of a commit with several the strongest holds.
+  package var durability: Durability
+
+  package init(isAwaited: Bool = true, durability: Durability = .disk) {
+    self.isAwaited = isAwaited
+    self.durability = durability
+  }
 }
 
 /// What the dispatcher asks of the record.

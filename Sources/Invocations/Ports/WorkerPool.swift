@@ -115,6 +115,10 @@ package enum HandlerValue: Sendable, Equatable {
 
 package enum WorkerNews: Sendable {
   case answered(AttemptName, AttemptAnswer)
+  /// The attempt has no process yet: it waits for its turn to run alone, and its time stands still.
+  case waits(AttemptName)
+  /// Its turn has come; its time begins.
+  case begins(AttemptName, worker: Int32)
   case logged(LogLine)
   case streamBegan(AttemptName, status: Int, headers: [HTTPCall.Field])
   case streamed(AttemptName, [UInt8])
