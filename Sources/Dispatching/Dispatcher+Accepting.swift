@@ -35,7 +35,19 @@ extension Dispatcher {
     let works = entering + originals
     let answer = { answered(Self.answer(items, works)) }
     guard !changes.isEmpty else { return afterAllOnDisk(answer) }
-    record(changes, entering: entering, then: answer)
+    let durability = durability(of: works, timer)
+    // Nothing was promised that the disk would have to keep.
+    guard durability != .memory else {
+      record(changes, entering: entering, durability: durability)
+      return answer()
+    }
+    record(changes, entering: entering, durability: durability, then: answer)
+  }
+
+  /// The firmest of what goes together; a timer's mark is what keeps an instant from firing twice.
+  private func durability(of works: [Work], _ timer: TimerAdvance?) -> Durability {
+    guard timer == nil else { return .disk }
+    return works.lazy.map(\.acceptance.durability).min() ?? .disk
   }
 
   private static func answer(_ items: [Accepted], _ works: [Work]) -> Result<[Accepted], Refusal> {
@@ -66,9 +78,9 @@ extension Dispatcher {
     let desk = desks[proposal.function]
     let isNext = desk.map { $0.isFree && $0.mayStart(at: clocks.monotonic) } ?? false
     guard let desk, isNext, work.due <= clocks.wall, workers.hasRoom(for: desk.declaration) else {
-      return record(changes, entering: [work])
+      return record(changes, entering: [work], durability: work.acceptance.durability)
     }
-    record(changes)
+    record(changes, durability: work.acceptance.durability)
     if canStart(work, at: desk) { start(work, at: desk) }
     settle()
   }
@@ -207,7 +219,8 @@ extension Dispatcher {
       cause: proposal.cause, redriveOf: proposal.redriveOf, hops: proposal.hops, createdAt: now,
       dueAt: quietEnd(of: standing, dueAt, declaration),
       attemptsMax: isCall && !policy.attemptsAreGiven ? 1 : policy.attemptsMax,
-      priority: proposal.priority, standing: standing)
+      priority: proposal.priority, standing: standing,
+      durability: declaration?.durability ?? .disk)
   }
 
   /// How an event stands among the others of its function, under the manifest of this moment.

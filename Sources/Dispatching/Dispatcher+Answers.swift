@@ -34,8 +34,10 @@ extension Dispatcher {
 
   private func log(_ line: LogLine) {
     // A line may come after its attempt's answer, never before its start: a known id is enough.
-    record([.log(line)])
-    let function = live[line.invocation]?.acceptance.function ?? ""
+    let acceptance = live[line.invocation]?.acceptance
+    // Nobody waits for a line, and it is no reason to sync.
+    record([.log(line)], durability: acceptance?.durability ?? .os)
+    let function = acceptance?.function ?? ""
     observer.saw(.logged(line, function: function))
   }
 
@@ -179,9 +181,11 @@ extension Dispatcher {
       attempt, function: function, state: state, due: work.due, failures: work.invocation.failures)
     if state == .held {
       let waiting = listeners.removeValue(forKey: work.id) ?? []
-      record([change]) { for listener in waiting { listener.callEnded(.held(work.id)) } }
+      record([change], durability: work.acceptance.durability) {
+        for listener in waiting { listener.callEnded(.held(work.id)) }
+      }
     } else {
-      record([change], entering: [work])
+      record([change], entering: [work], durability: work.acceptance.durability)
     }
     if state == .held {
       live[work.id] = nil

@@ -30,7 +30,15 @@ extension Dispatcher {
     if let key = work.acceptance.key { keys.finish(key.digest, of: work.id) }
     leaving[work.id] = work
     let changes: [RecordChange] = [.end(ending)] + emission.duplicates.map { .duplicate($0) }
-    record(changes, entering: work.children) { [self] in left(work, ending, waiting) }
+    let durability = work.children.reduce(work.acceptance.durability) {
+      min($0, $1.acceptance.durability)
+    }
+    // Callers of a function that promises nothing need not wait for the disk.
+    let isTold = work.acceptance.durability == .memory
+    record(changes, entering: work.children, durability: durability) { [self] in
+      left(work, ending, isTold ? [] : waiting)
+    }
+    if isTold { for listener in waiting { listener.callEnded(.ended(ending)) } }
     touch(work)
   }
 
@@ -121,7 +129,7 @@ extension Dispatcher {
         id: ids.next(at: now), function: function.name, trigger: "queue:\(queue)", queue: queue,
         event: event, key: key, cause: work.id, hops: work.acceptance.hops + 1, createdAt: now,
         dueAt: quietEnd(of: standing, dueAt, function), attemptsMax: function.retry.attemptsMax,
-        standing: standing))
+        standing: standing, durability: function.durability))
   }
 
   static func lineage(of work: Work, hops: Int) -> [Event.Extension] {

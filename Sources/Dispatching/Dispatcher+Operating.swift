@@ -153,7 +153,7 @@ extension Dispatcher {
         queue: letter.queue, event: letter.event, call: letter.call, cause: letter.cause,
         redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now + delay,
         attemptsMax: attemptsMax(of: letter, at: desk), priority: letter.priority,
-        standing: redriveStanding(of: letter, at: desk)))
+        standing: redriveStanding(of: letter, at: desk), durability: desk.declaration.durability))
     if isDraining { return answered(.failure(.draining)) }
     guard redriven.note(letter.id) else { return answered(.failure(.alreadyRedriven(letter.id))) }
     if let refusal = refusalOfRedrive(desk) {

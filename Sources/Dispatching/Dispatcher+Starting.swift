@@ -130,12 +130,13 @@ extension Dispatcher {
 
   /// Written again where the attempt waited for a process first: the later one stands.
   func noteStart(of attempt: RunningAttempt) {
-    record([
-      .start(
-        AttemptStart(
-          id: attempt.work.id, attempt: attempt.name.attempt, boot: boot, worker: attempt.worker,
-          at: attempt.startedAt, release: attempt.release))
-    ])
+    record(
+      [
+        .start(
+          AttemptStart(
+            id: attempt.work.id, attempt: attempt.name.attempt, boot: boot, worker: attempt.worker,
+            at: attempt.startedAt, release: attempt.release))
+      ], durability: attempt.work.acceptance.durability)
   }
 
   func assignment(of attempt: RunningAttempt, remaining: UInt64) -> Assignment {

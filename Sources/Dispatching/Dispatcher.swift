@@ -168,11 +168,12 @@ package final class Dispatcher {
 
   /// Appends, remembers the number, and tells when it is on disk.
   func record(
-    _ changes: [RecordChange], entering: [Work] = [], then told: (() -> Void)? = nil
+    _ changes: [RecordChange], entering: [Work] = [], durability: Durability = .disk,
+    then told: (() -> Void)? = nil
   ) {
     guard !isClosed else { return }
     let isAwaited = told != nil || !entering.isEmpty
-    appended = log.append(changes, CommitTerms(isAwaited: isAwaited))
+    appended = log.append(changes, CommitTerms(isAwaited: isAwaited, durability: durability))
     for work in entering { work.isEntering = true }
     guard !entering.isEmpty || told != nil else { return }
     waitingForDisk.append(

@@ -29,6 +29,7 @@ extension JSONWriter {
       json.field("queue", record.acceptance.queue)
       json.field("trigger", record.acceptance.trigger)
       json.field("release", record.release)
+      json.field("durability", record.acceptance.durability.rawValue)
       json.times(of: record)
       json.field("attempt", record.attempts)
       json.field("attemptsMax", record.acceptance.attemptsMax)

@@ -29,6 +29,7 @@ extension JSONWriter {
       json.debounce(declaration.debounce)
       json.field("onCrash", declaration.onCrash.rawValue)
       json.field("worker", declaration.worker.rawValue)
+      json.field("durability", declaration.durability.rawValue)
       json.field("queueLimit", declaration.queueLimit)
       json.field("payloadLimit", declaration.payloadBytesMax)
       json.field("timeoutMs", declaration.timeout.milliseconds)

@@ -38,6 +38,10 @@ extension Host {
 
   private func writeHouse(to text: inout MetricsText) {
     text.plain("apus_record_backlog", "gauge", "Changes not yet on disk.", store.backlog)
+    let commits = store.commits
+    text.plain("apus_commits_total", "counter", "Transactions of the record.", commits.commits)
+    text.plain(
+      "apus_fsyncs_total", "counter", "Transactions that were synced to the disk.", commits.syncs)
     text.plain(
       "apus_invocations_in_memory", "gauge", "Unfinished work in memory.", dispatcher.liveCount)
     text.plain("apus_idempotency_keys", "gauge", "Keys kept.", dispatcher.keyCount)

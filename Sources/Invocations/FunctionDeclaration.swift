@@ -27,6 +27,8 @@ package struct FunctionDeclaration: Sendable, Equatable {
   package var environment: [String: String]
   package var secrets: [String]
   package var worker: WorkerKind
+  /// What an acknowledgement of its events is worth.
+  package var durability: Durability
 
   package init(
     name: String, handler: String, summary: String = "", triggers: [Trigger],
@@ -35,7 +37,8 @@ package struct FunctionDeclaration: Sendable, Equatable {
     order: EventPath? = nil, timeout: Duration = .seconds(30), retry: RetryPolicy = RetryPolicy(),
     idempotency: IdempotencyPolicy = IdempotencyPolicy(), deadLetter: String? = nil,
     onCrash: CrashPolicy = .retry, queueLimit: Int = 100_000, payloadBytesMax: Int = 1 << 20,
-    environment: [String: String] = [:], secrets: [String] = [], worker: WorkerKind = .shared
+    environment: [String: String] = [:], secrets: [String] = [], worker: WorkerKind = .shared,
+    durability: Durability = .disk
   ) {
     self.name = name
     self.handler = handler
@@ -57,6 +60,7 @@ package struct FunctionDeclaration: Sendable, Equatable {
     self.environment = environment
     self.secrets = secrets
     self.worker = worker
+    self.durability = durability
   }
 
   package var queues: [String] {

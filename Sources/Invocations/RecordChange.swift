@@ -23,12 +23,15 @@ package struct Acceptance: Sendable, Equatable {
   /// The sender's wish; nil leaves it to the function.
   package var priority: Priority?
   package var standing: Standing
+  /// As its function's manifest had it when it was accepted.
+  package var durability: Durability
 
   package init(
     id: InvocationID, function: String, trigger: String, queue: String? = nil, event: Event,
     call: HTTPCall? = nil, key: IdempotencyKey? = nil, cause: InvocationID? = nil,
     redriveOf: InvocationID? = nil, hops: Int = 0, createdAt: WallTime, dueAt: WallTime,
-    attemptsMax: Int, priority: Priority? = nil, standing: Standing = Standing()
+    attemptsMax: Int, priority: Priority? = nil, standing: Standing = Standing(),
+    durability: Durability = .disk
   ) {
     self.id = id
     self.function = function
@@ -45,6 +48,7 @@ package struct Acceptance: Sendable, Equatable {
     self.attemptsMax = attemptsMax
     self.priority = priority
     self.standing = standing
+    self.durability = durability
   }
 }
 

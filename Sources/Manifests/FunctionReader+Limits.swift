@@ -138,6 +138,11 @@ extension FunctionReader {
     if let kind = choice(fields["worker"], of: kinds).flatMap(WorkerKind.init) {
       declaration.worker = kind
     }
+    let promises = Durability.allCases.map(\.rawValue)
+    if let promise = choice(fields["durability"], of: promises).flatMap(Durability.init(rawValue:))
+    {
+      declaration.durability = promise
+    }
   }
 
   private mutating func environment(_ field: ManifestField?) -> [String: String] {

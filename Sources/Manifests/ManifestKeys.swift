@@ -5,7 +5,7 @@ enum ManifestKeys {
     "function", "handler", "description", "triggers", "concurrency", "rate", "order", "priority",
     "batch", "debounce", "timeout",
     "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "environment",
-    "secrets", "worker",
+    "secrets", "worker", "durability",
   ]
   static let trigger = ["queue", "timer", "http", "batch"]
   static let source = ["queue", "timer", "http"]

@@ -299,6 +299,11 @@ package enum ManifestSchema {
           "description": "A worker process shared with other functions, or one of its own.",
           "enum": ["shared", "dedicated"],
           "default": "shared"
+        },
+        "durability": {
+          "description": "What an acknowledged event outlives: a power loss, the process, nothing.",
+          "enum": ["disk", "os", "memory"],
+          "default": "disk"
         }
     """#
   }

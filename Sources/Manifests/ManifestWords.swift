@@ -86,6 +86,7 @@ package enum ManifestWords {
     let secrets = function.secrets.sorted().joined(separator: ", ")
     return limits + environment + [
       Entry("secrets", secrets.isEmpty ? nil : secrets), Entry("worker", function.worker.rawValue),
+      Entry("durability", function.durability.rawValue),
     ]
   }
 

@@ -25,6 +25,9 @@ struct Batch {
     }
   }
 
+  /// Somebody was promised the disk.
+  var isFirm: Bool { groups.isEmpty || groups.contains { $0.terms.durability == .disk } }
+
   /// Nothing but starts, which wait for the next commit anyway.
   var isOnlyStarts: Bool {
     groups.allSatisfy { group in

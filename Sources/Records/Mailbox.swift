@@ -2,6 +2,12 @@
 // its bound is `RecordLimits.backlogMax`, which the doors keep by refusing.
 import Invocations
 
+/// Transactions written since the store was opened, and those of them that were synced.
+package struct CommitCounts: Sendable, Equatable {
+  package var commits = 0
+  package var syncs = 0
+}
+
 /// The changes of one `append`.
 struct ChangeGroup {
   /// The number of its last change.
@@ -23,6 +29,7 @@ final class Mailbox: Sendable {
     var awaitedToWake = 1
     /// Since when there is something here that nobody waits for.
     var unawaitedSince: UInt64?
+    var commits = CommitCounts()
     /// Whoever waits in `take` looks again by itself, before anything here is overdue.
     var isWatched = false
   }
@@ -121,6 +128,16 @@ final class Mailbox: Sendable {
     _ state: inout State
   ) -> (groups: [ChangeGroup], isClosing: Bool) {
     (takeGroups(&state), state.isClosing)
+  }
+
+  /// What the writer has done so far.
+  var commits: CommitCounts { state.withLock { $0.commits } }
+
+  func count(isSynced: Bool) {
+    state.withLock { state in
+      state.commits.commits += 1
+      if isSynced { state.commits.syncs += 1 }
+    }
   }
 
   /// These changes are on disk or refused.

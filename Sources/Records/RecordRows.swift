@@ -25,10 +25,12 @@ struct RecordRows {
     let dueAt = WallTime(milliseconds: row.integer())
     let attemptsMax = Int(row.integer())
     let priority = row.optionalInteger().flatMap { Priority(rawValue: Int($0)) }
+    let durability = row.optionalInteger().flatMap { Durability(number: Int($0)) }
     return Acceptance(
       id: id, function: function, trigger: trigger, queue: queue, event: event, call: call,
       key: key(row, text: keyText, function: function), cause: cause, redriveOf: redriveOf,
-      hops: hops, createdAt: createdAt, dueAt: dueAt, attemptsMax: attemptsMax, priority: priority)
+      hops: hops, createdAt: createdAt, dueAt: dueAt, attemptsMax: attemptsMax, priority: priority,
+      durability: durability ?? .disk)
   }
 
   private func name(_ row: Statement) throws(SQLiteFailure) -> String {

@@ -36,7 +36,7 @@ package final class RecordStore: RecordLog, Sendable {
     do throws(SQLiteFailure) {
       let recovery = try Taking(connection: connection, now: tuning.now()).recover()
       let hasher = SipHasher(key: recovery.digestKey)
-      let store = try RecordStore(directory, connection, hasher, tuning, deliver)
+      let store = try RecordStore(directory, connection, hasher, durability, tuning, deliver)
       return (store, recovery)
     } catch {
       throw error.fault(at: directory.file)
@@ -45,7 +45,8 @@ package final class RecordStore: RecordLog, Sendable {
 
   private init(
     _ directory: DataDirectory, _ connection: Connection, _ hasher: SipHasher,
-    _ tuning: RecordTuning, _ deliver: @escaping @Sendable (RecordNews) -> Void
+    _ durability: Durability, _ tuning: RecordTuning,
+    _ deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.directory = directory
     mailbox = Mailbox()
@@ -55,7 +56,8 @@ package final class RecordStore: RecordLog, Sendable {
     stop = Flag()
 
     let committing = try Writer(
-      connection: connection, mailbox: mailbox, tuning: tuning, deliver: deliver)
+      connection: connection, mailbox: mailbox, durability: durability, tuning: tuning,
+      deliver: deliver)
     let reading = try LineReader(
       connection: try Opening.reader(file: directory.file, stop: stop), requests: lines,
       hasher: hasher, deliver: deliver)
@@ -92,6 +94,8 @@ package final class RecordStore: RecordLog, Sendable {
   package func wake() { mailbox.wake() }
 
   package var backlog: Int { mailbox.backlog }
+
+  package var commits: CommitCounts { mailbox.commits }
 
   package func read(_ read: RecordRead) { lines.add(read) }
 

@@ -69,6 +69,7 @@ final class RecordTables {
     accept.add(acceptance.dueAt.milliseconds)
     accept.add(acceptance.attemptsMax)
     accept.add((acceptance.priority?.rawValue).map { Int64($0) })
+    accept.add(acceptance.durability == .disk ? nil : Int64(acceptance.durability.number))
     try accept.run()
     if let key = acceptance.key { try insertKey(key, of: acceptance.id) }
     try timers.fired(acceptance)

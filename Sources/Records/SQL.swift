@@ -9,9 +9,9 @@ enum SQL {
   static let accept = """
     INSERT INTO accepted (id, function, trigger, queue, source, type, event_id, subject, time,
       content_type, schema, extensions, data, call, key, cause, redrive_of, hops, created, due,
-      attempts_max, priority)
+      attempts_max, priority, durability)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-      ?20, ?21, ?22)
+      ?20, ?21, ?22, ?23)
     """
 
   static let rememberKey = """
@@ -155,7 +155,8 @@ enum SQL {
   private static let acceptance = """
     a.id, a.function, a.trigger, a.queue, a.source, a.type, a.event_id, a.subject, a.time,
     a.content_type, a.schema, a.extensions, a.data, a.call, a.key, a.cause, a.redrive_of, a.hops,
-    a.created, a.due, a.attempts_max, a.priority, k.high, k.low, k.body_high, k.body_low, k.expires
+    a.created, a.due, a.attempts_max, a.priority, a.durability, k.high, k.low, k.body_high,
+    k.body_low, k.expires
     """
 
   /// An unfinished invocation, as `RecordRows.waiting` reads it.

@@ -8,7 +8,7 @@ enum Schema {
   /// The schema this program writes; larger numbers in a file are from the future.
   static var version: Int { migrations.count }
 
-  static let migrations = [first, flow, releases]
+  static let migrations = [first, flow, releases, durability]
 
   /// Names are typeless columns: the number of a row in `names`, or the text itself.
   private static let first = """
@@ -115,4 +115,7 @@ enum Schema {
     ALTER TABLE finished ADD COLUMN release INTEGER;
     ALTER TABLE attempts ADD COLUMN release INTEGER;
     """
+
+  /// What an acknowledgement was worth; NULL is the disk's promise.
+  private static let durability = "ALTER TABLE accepted ADD COLUMN durability INTEGER;"
 }

@@ -22,6 +22,9 @@ final class Writer {
   private var stall: Stall?
   private var pagesMax: Int?
   private var pace = CommitPace()
+  /// Of the whole store: no commit is firmer.
+  private let durability: Durability
+  private var isSyncing: Bool
 
   private struct Stall {
     var refusal = Refusal()
@@ -31,11 +34,13 @@ final class Writer {
   }
 
   init(
-    connection: Connection, mailbox: Mailbox, tuning: RecordTuning,
+    connection: Connection, mailbox: Mailbox, durability: Durability, tuning: RecordTuning,
     deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.connection = connection
     self.mailbox = mailbox
+    self.durability = durability
+    isSyncing = durability == .disk
     self.tuning = tuning
     self.deliver = deliver
     tables = try RecordTables(on: connection)
@@ -124,6 +129,7 @@ final class Writer {
     do throws(SQLiteFailure) {
       try connection.use { () throws(SQLiteFailure) in
         try applyPagesMax()
+        try sync(batch.isFirm && durability == .disk)
         if stall != nil { try probe() }
         try connection.transaction { () throws(SQLiteFailure) in
           try batch.write(to: tables, starts: starts)
@@ -133,10 +139,18 @@ final class Writer {
       tables.names.rolledBack()
       throw error
     }
+    mailbox.count(isSynced: isSyncing)
     tables.names.committed()
     starts = batch.running
     startsDue =
       starts.isEmpty ? nil : MonotonicTime.now + StoreLimits.lingerNanoseconds
+  }
+
+  /// Whether commits are synced from now on; what was not synced before is with the next that is.
+  private func sync(_ isWanted: Bool) throws(SQLiteFailure) {
+    guard isWanted != isSyncing, durability == .disk else { return }
+    try connection.execute("PRAGMA synchronous = \(isWanted ? "FULL" : "NORMAL")")
+    isSyncing = isWanted
   }
 
   private func postpone(_ batch: inout Batch) {

@@ -110,6 +110,30 @@ struct CommitTests {
     #expect(pace.wait(with: 1, at: 0)?.deadline == CommitPace.waitNanosecondsMax)
   }
 
+  @Test func `a commit is synced where somebody was promised the disk, and only there`() throws {
+    let folder = try Folder()
+    let news = NewsBox()
+    let (store, _) = try RecordStore.open(directory: folder.path) { news.put($0) }
+    defer { store.close() }
+    func write(_ number: Int64, _ durability: Durability) throws -> Int {
+      let before = store.commits
+      let terms = CommitTerms(durability: durability)
+      var acceptance = accepted(number)
+      acceptance.durability = durability
+      try news.waitDurable(store.append([.accept(acceptance)], terms))
+      #expect(store.commits.commits == before.commits + 1)
+      return store.commits.syncs - before.syncs
+    }
+    #expect(try write(1, .disk) == 1)
+    #expect(try write(2, .os) == 0)
+    #expect(try write(3, .memory) == 0)
+    #expect(try write(4, .disk) == 1)
+    let promises = try (1...4).map { number in
+      try answer { store.show(id(number), then: $0) }?.acceptance.durability
+    }
+    #expect(promises == [.disk, .os, .memory, .disk])
+  }
+
   @Test func `a commit takes a bounded number of changes`() throws {
     let test = try TestStore()
     var last: UInt64 = 0

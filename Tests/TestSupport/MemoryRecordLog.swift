@@ -40,6 +40,8 @@ package final class MemoryRecordLog: RecordLog {
   package private(set) var duplicates: [InvocationID] = []
   package private(set) var reads: [RecordRead] = []
   package private(set) var appended: [[RecordChange]] = []
+  /// Of each of them.
+  package private(set) var terms: [CommitTerms] = []
   private var pending: [(sequence: UInt64, changes: [RecordChange])] = []
   private var sequence: UInt64 = 0
   private var news: [RecordNews] = []
@@ -54,6 +56,7 @@ package final class MemoryRecordLog: RecordLog {
   package func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
     sequence += 1
     appended.append(changes)
+    self.terms.append(terms)
     pending.append((sequence, changes))
     return sequence
   }
