@@ -16,16 +16,20 @@ extension BenchRun {
     var options: [(String, String?)] = []
 
     func group(_ host: BenchHost) -> LoadGroup {
-      let usual = request(host, batch)
-      let rest = (count ?? 0) % batch
-      let last = rest == 0 ? usual : request(host, rest)
-      return LoadGroup(port: host.controlPort, connections: connections, pace: pace, end: end) {
-        [end] index in index + 1 == end.requests ? last : usual
-      }
+      LoadGroup(
+        port: host.controlPort, connections: connections, pace: pace, end: end,
+        request: requests(port: host.controlPort))
     }
 
-    private func request(_ host: BenchHost, _ events: Int) -> LoadRequest {
-      .message(queue: queue, events: events, port: host.controlPort, options: options)
+    func requests(port: UInt16) -> (_ index: Int) -> LoadRequest {
+      let usual = request(batch, port)
+      let rest = (count ?? 0) % batch
+      let last = rest == 0 ? usual : request(rest, port)
+      return { [end] index in index + 1 == end.requests ? last : usual }
+    }
+
+    private func request(_ events: Int, _ port: UInt16) -> LoadRequest {
+      .message(queue: queue, events: events, port: port, options: options)
     }
   }
 

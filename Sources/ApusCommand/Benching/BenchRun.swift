@@ -38,6 +38,38 @@ struct BenchSettings {
   }
 }
 
+/// How often the host is asked whether it is done: seldom while much is left, since each question
+/// takes time from what is measured, and often towards the end, which is then known to 5 ms.
+struct FinishLooks {
+  static let napMilliseconds = 5...250
+
+  let expected: Int
+  private(set) var finished = 0
+  private var first: (at: UInt64, finished: Int)?
+  private var nap = FinishLooks.napMilliseconds.lowerBound
+
+  init(expected: Int) { self.expected = expected }
+
+  /// In milliseconds.
+  mutating func nap(afterSeeing finished: Int, at now: UInt64) -> Int {
+    self.finished = finished
+    let first = first ?? (now, finished)
+    self.first = first
+    let seconds = Double(now - first.at) / 1e9
+    let done = Double(finished - first.finished)
+    // Nothing moves yet: timers, or a host that has just begun.
+    guard done > 0, seconds > 0 else {
+      nap = min(nap * 2, Self.napMilliseconds.upperBound)
+      return nap
+    }
+    let left = Double(max(0, expected - finished)) * seconds / done
+    nap = min(
+      max(Int(left * 1000 / 4), Self.napMilliseconds.lowerBound),
+      Self.napMilliseconds.upperBound)
+    return nap
+  }
+}
+
 final class BenchRun {
   /// Up to so many every row is read for the check; beyond, the host's counters tell.
   private static let rowsReadMax = 50_000
@@ -90,19 +122,19 @@ final class BenchRun {
   func untilFinished(
     _ host: BenchHost, _ expected: Int
   ) throws -> (at: UInt64, counts: BenchCounts) {
-    var finished = -1
+    var looks = FinishLooks(expected: expected)
     var changedAt = BenchClock.now
     while true {
       let counts = try BenchCounts.ask(host)
       let now = BenchClock.now
       let isDone = counts.finished >= expected && counts.waiting + counts.running == 0
-      if counts.finished != finished { changedAt = now }
-      finished = counts.finished
+      if counts.finished != looks.finished { changedAt = now }
+      let nap = looks.nap(afterSeeing: counts.finished, at: now)
       // What is stuck is lost, and the check says how much.
       if isDone || BenchClock.seconds(since: changedAt) > Self.stuckSeconds { return (now, counts) }
       try progress.tell(
-        "\(BenchWords.count(finished)) of \(BenchWords.count(expected)) finished")
-      BenchClock.nap(milliseconds: 10)
+        "\(BenchWords.count(looks.finished)) of \(BenchWords.count(expected)) finished")
+      BenchClock.nap(milliseconds: nap)
     }
   }
 

@@ -1,7 +1,7 @@
 // Latencies in microseconds, counted in log-linear buckets as HdrHistogram has them: three
 // significant digits at every size, and the same memory for ten values as for ten million.
 
-struct LatencyHistogram {
+struct LatencyHistogram: Equatable {
   /// Below this every microsecond has its own bucket; above, each doubling is cut into half as many.
   private static let exactBelow = 2048
   private static let halfCount = exactBelow / 2
