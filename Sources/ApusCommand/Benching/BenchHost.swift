@@ -62,7 +62,9 @@ final class BenchHost {
 
   var pid: Int32 { process.pid }
 
-  /// The whole way from SIGTERM; what it said last when it did not end well.
+  /// SIGTERM, and SIGKILL when that is not enough.
+  ///
+  /// It throws what the host said last when it did not end well.
   func stop() throws(CommandFault) {
     process.signal(SIGTERM)
     let began = BenchClock.now
@@ -77,8 +79,6 @@ final class BenchHost {
       throw .failed("the host ended badly (\(exit)): \(process.said)")
     }
   }
-
-  func kill() { process.kill() }
 
   // MARK: Start
 

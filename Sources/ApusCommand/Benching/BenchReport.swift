@@ -10,8 +10,8 @@ struct BenchReport {
     /// Nil where it cannot be known.
     var value: Double?
     var text: String
-    /// Before the load, where that is worth comparing.
-    var idle: Double?
+    /// What belongs to it, for programs only.
+    var parts: [(name: String, value: Double)] = []
   }
 
   struct Spread {
@@ -31,8 +31,11 @@ struct BenchReport {
     self.about = about
   }
 
-  mutating func add(_ name: String, _ label: String, _ value: Double?, _ text: String) {
-    readings.append(Reading(name: name, label: label, value: value, text: text))
+  mutating func add(
+    _ name: String, _ label: String, _ value: Double?, _ text: String,
+    parts: [(name: String, value: Double)] = []
+  ) {
+    readings.append(Reading(name: name, label: label, value: value, text: text, parts: parts))
   }
 
   mutating func add(rate name: String, _ label: String, _ value: Double, of what: String) {
@@ -79,7 +82,7 @@ struct BenchReport {
       json.field("about", about)
       for reading in readings {
         json.field(reading.name, reading.value)
-        if let idle = reading.idle { json.field("\(reading.name)WhenIdle", idle) }
+        for part in reading.parts { json.field(part.name, part.value) }
       }
       json.object("latencies") { json in
         for spread in spreads { Self.write(spread, to: &json) }

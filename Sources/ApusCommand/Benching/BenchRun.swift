@@ -99,7 +99,8 @@ final class BenchRun {
     let host = try BenchHost.start(
       functions, in: home, arguments: settings.hostArguments, stop: stop)
     var isStopped = false
-    defer { if !isStopped { host.kill() } }
+    // What went wrong before is what is told.
+    defer { if !isStopped { try? host.stop() } }
     var report = BenchReport(scenario, about)
     let before = Usage(host, try BenchCounts.ask(host))
     let expected = try load(host, &report)
@@ -174,17 +175,20 @@ final class BenchRun {
     ] {
       report.add(
         "\(name)PeakBytes", label, Double(after.peakBytes),
-        "\(BenchWords.bytes(before.bytes)) idle, \(BenchWords.bytes(after.peakBytes)) at most")
-      report.readings[report.readings.count - 1].idle = Double(before.bytes)
+        "\(BenchWords.bytes(before.bytes)) idle, \(BenchWords.bytes(after.peakBytes)) at most",
+        parts: [("\(name)IdleBytes", Double(before.bytes))])
     }
     let cpu = [
       ("host", after.host.cpuSeconds - before.host.cpuSeconds),
       ("workers", after.workers.cpuSeconds - before.workers.cpuSeconds),
       ("bench", after.bench.cpuSeconds - before.bench.cpuSeconds),
     ]
+    let each = 1e6 * (cpu[0].1 + cpu[1].1) / Double(max(1, after.counts.finished))
     report.add(
-      "cpuSeconds", "cpu time", cpu.reduce(0) { $0 + $1.1 },
-      cpu.map { "\($0.0) \(BenchWords.digits($0.1)) s" }.joined(separator: ", "))
+      "cpuMicrosPerInvocation", "cpu time", each,
+      cpu.map { "\($0.0) \(BenchWords.digits($0.1)) s" }.joined(separator: ", ")
+        + "; host and workers \(BenchWords.digits(each)) µs an invocation",
+      parts: cpu.map { ("\($0.0)CPUSeconds", $0.1) })
   }
 
   private func addSyncs(
