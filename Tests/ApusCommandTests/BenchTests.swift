@@ -1,6 +1,7 @@
 // The bench's own parts, without a host: its percentiles, its requests, its reading, its schedule.
 
 import ArgumentParser
+import Glibc
 import Invocations
 import Testing
 
@@ -212,6 +213,13 @@ struct BenchCheckTests {
 }
 
 struct BenchWordsTests {
+  @Test func `the machine's time is whole, and what is idle or waits for a disk is not busy`() {
+    let use = MachineUse(stat: "cpu  100 20 30 4000 500 6 7 37 99 0\ncpu0 1 2 3 4 5 6 7 8 0 0\n")
+    #expect(use.wholeSeconds == 4700 / Double(sysconf(Int32(_SC_CLK_TCK))))
+    #expect(use.busySeconds == 200 / Double(sysconf(Int32(_SC_CLK_TCK))))
+    #expect(MachineUse(stat: "").wholeSeconds == 0)
+  }
+
   @Test func `numbers have three digits and their unit`() {
     #expect(BenchWords.time(microseconds: 87) == "87 µs")
     #expect(BenchWords.time(microseconds: 1249) == "1.25 ms")

@@ -53,6 +53,30 @@ struct BenchMachine {
   }
 }
 
+/// The CPU time of all that ran on the machine, ours and others', since it was started.
+struct MachineUse {
+  var busySeconds = 0.0
+  var wholeSeconds = 0.0
+
+  static var now: MachineUse {
+    // A machine that does not tell was not busy.
+    let text = String(decoding: (try? Files.read("/proc/stat")) ?? [], as: UTF8.self)
+    return MachineUse(stat: text)
+  }
+
+  /// The first line of /proc/stat: user, nice, system, idle, iowait, irq, softirq, steal, and guests,
+  /// who are part of user.
+  init(stat text: String) {
+    let line = text.prefix { $0 != "\n" }
+    let ticks = line.split(separator: " ").dropFirst().prefix(8).compactMap { Double($0) }
+    guard ticks.count == 8 else { return }
+    let whole = ticks.reduce(0, +)
+    let each = Double(sysconf(Int32(_SC_CLK_TCK)))
+    wholeSeconds = whole / each
+    busySeconds = (whole - ticks[3] - ticks[4]) / each
+  }
+}
+
 /// What some processes hold and have used.
 struct ProcessUse {
   var bytes = 0

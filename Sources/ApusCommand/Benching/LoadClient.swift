@@ -44,6 +44,8 @@ final class LoadClient {
   private var nextIndex: [Int]
   private(set) var results: [LoadResult]
   private var busyCount = 0
+  /// The last time that anything was sent.
+  private var sentAt: UInt64 = 0
 
   init(_ groups: [LoadGroup]) throws(CommandFault) {
     self.groups = groups
@@ -109,6 +111,7 @@ final class LoadClient {
     nextIndex[group] += 1
     results[group].requests += 1
     busyCount += 1
+    sentAt = now
     try connection.begin(
       groups[group].request(index),
       countingFrom: schedules[group].beginning(of: index, sentAt: now))
@@ -174,15 +177,17 @@ final class LoadClient {
     }
   }
 
-  /// What an open loop could not send long after the end is no load any more.
+  /// What an open loop could not send long after the end is no load any more, and a host that
+  /// answers nobody will not begin to.
   private func giveUpLate(_ now: UInt64) throws(CommandFault) {
+    let answeredAt = max(sentAt, results.map(\.endedAt).max() ?? 0)
+    guard busyCount == 0 || now < answeredAt + 2 * Self.patience else {
+      throw .failed("the host has not answered for \(2 * Self.patience / 1_000_000_000) s")
+    }
     for group in groups.indices {
       guard let seconds = groups[group].end.seconds else { continue }
       let end = schedules[group].start + UInt64(seconds * 1e9) + Self.patience
       guard now > end else { continue }
-      guard busyCount == 0 || now < end + Self.patience else {
-        throw .failed("the host has not answered for \(2 * Self.patience / 1_000_000_000) s")
-      }
       while schedules[group].includes(nextIndex[group], at: now) {
         nextIndex[group] += 1
         results[group].unsent += 1
