@@ -34,6 +34,7 @@ struct ApusCommand: ParsableCommand {
           FunctionsCommand.self, QueuesCommand.self, TimersCommand.self, InvocationsCommand.self,
           DeadLettersCommand.self,
         ]),
+      CommandGroup(name: "Measurement", subcommands: [BenchCommand.self]),
     ])
 
   static func main() {

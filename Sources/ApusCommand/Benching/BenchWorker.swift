@@ -39,7 +39,7 @@ struct BenchWorker: FunctionApp {
     Handler("Stumble") { (_: Order, context) in
       guard context.attempt > 2 else { throw NotNow() }
     }
-    Handler("Tick") { (_: NoInput, _) in }
+    Handler("Stamp") { (_: Order, _) in StartStamp.send() }
     AnswerOrder()
   }
 
