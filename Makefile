@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 SOURCES := Package.swift Sources Tests Functions
 
-.PHONY: help setup dev serve test test-threads lint bench clean
+.PHONY: help setup dev serve release test test-threads lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -22,6 +22,13 @@ serve: setup ## Build for release and run the sample shop as in production
 	swift build -c release --product apus
 	swift build -c release --product Shop
 	.build/release/apus serve --worker .build/release/Shop $(ARGS)
+
+release: setup ## One executable without a Swift runtime beside it, in .build-release/
+	# Exclusivity is proven by the tests, which check it; each check costs every event a little.
+	swift build -c release --product apus --static-swift-stdlib --scratch-path .build-release \
+	  -Xswiftc -enforce-exclusivity=unchecked
+	strip -o .build-release/apus .build-release/release/apus
+	@ls -l .build-release/apus | awk '{ printf "%s: %.1f MB\n", $$NF, $$5 / 1e6 }'
 
 test: setup ## Build everything, warnings are errors, and run all tests
 	swift build --build-tests $(SWIFT_FLAGS)
@@ -41,4 +48,4 @@ bench: setup ## Measure the parts that every event passes, on this machine
 	.build/release/Benchmarks
 
 clean: ## Remove what was built; the store in .apus/ stays
-	rm -rf .build .build-threads
+	rm -rf .build .build-threads .build-release

@@ -249,10 +249,10 @@ extension Dispatcher {
     if let key = work.acceptance.key {
       // A little of the sweep with every key, so that the book shrinks as fast as it grows.
       keys.expire(at: clocks.wall, limit: 8)
-      let keep = desks[work.acceptance.function]?.declaration.idempotency.keep ?? .zero
+      let keep = desk(of: work)?.declaration.idempotency.keep ?? .zero
       keys.remember(key, for: work.id, keep: keep)
     }
-    desks[work.acceptance.function]?.unfinished += 1
+    desk(of: work)?.unfinished += 1
     observer.saw(.accepted(work.acceptance))
   }
 }

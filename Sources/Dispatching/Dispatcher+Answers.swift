@@ -84,11 +84,11 @@ extension Dispatcher {
   /// Whoever waits for a process is not late.
   private func waits(_ name: AttemptName) {
     guard let attempt = running[name] else { return }
-    desks[attempt.work.acceptance.function]?.forgetDeadline(attempt)
+    desk(of: attempt.work)?.forgetDeadline(attempt)
   }
 
   private func begins(_ name: AttemptName, _ worker: Int32) {
-    guard let attempt = running[name], let desk = desks[attempt.work.acceptance.function] else {
+    guard let attempt = running[name], let desk = desk(of: attempt.work) else {
       return
     }
     attempt.begin(
@@ -198,7 +198,7 @@ extension Dispatcher {
   /// The attempt is no longer with a worker; its permit is free.
   private func leave(_ attempt: RunningAttempt) {
     running[attempt.name] = nil
-    if let desk = desks[attempt.work.acceptance.function] {
+    if let desk = desk(of: attempt.work) {
       desk.attempts -= 1
       desk.lanes?.left(attempt.work)
       // A batch is one run of the handler, until the last of it has its answer.

@@ -26,7 +26,7 @@ extension Dispatcher {
 
   func rememberDebounce(of work: Work) {
     guard let debounce = work.acceptance.standing.debounce,
-      let desk = desks[work.acceptance.function]
+      let desk = desk(of: work)
     else { return }
     work.replaces = desk.debounced[debounce.value]
     desk.debounced[debounce.value] = FunctionDesk.Debounced(

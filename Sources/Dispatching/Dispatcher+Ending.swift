@@ -14,7 +14,7 @@ extension Dispatcher {
 
   func end(_ work: Work, _ ending: Ending, _ emission: Emission = Emission()) {
     live[work.id] = nil
-    let desk = desks[work.acceptance.function]
+    let desk = desk(of: work)
     desk?.noteGone(work)
     desk?.lanes?.ended(work)
     if let desk { forgetDebounce(of: work, at: desk) }
@@ -26,7 +26,7 @@ extension Dispatcher {
     if let letter = deadLetter(of: work, ending) { work.children.append(letter) }
     ending.emitted = work.children.map(\.acceptance)
     for child in work.children { enrol(child) }
-    desks[work.acceptance.function]?.unfinished -= 1
+    desk?.unfinished -= 1
     if let key = work.acceptance.key { keys.finish(key.digest, of: work.id) }
     leaving[work.id] = work
     let changes: [RecordChange] = [.end(ending)] + emission.duplicates.map { .duplicate($0) }
@@ -45,7 +45,7 @@ extension Dispatcher {
   /// The end is on disk, or refused for good.
   private func left(_ work: Work, _ ending: Ending, _ waiting: [any CallListener]) {
     defer { leaving[work.id] = nil }
-    desks[work.acceptance.function]?.noteGone(work)
+    desk(of: work)?.noteGone(work)
     work.children = []
     let refusal = CallOutcome.refused(.storeStalled(reason: "the record could not be written"))
     for listener in waiting { listener.callEnded(work.wasRefused ? refusal : .ended(ending)) }
@@ -55,7 +55,7 @@ extension Dispatcher {
 
   /// Ends work that never ran.
   func refuse(_ work: Work, _ reason: DeathReason, _ error: ErrorRecord) {
-    guard let desk = desks[work.acceptance.function] else { return }
+    guard let desk = desk(of: work) else { return }
     _ = apply(.refused(reason), to: work, desk.declaration)
     end(work, ending(of: work, attempt: nil, error: error))
   }
@@ -148,7 +148,7 @@ extension Dispatcher {
   /// The letter itself stays in the store in any case.
   private func deadLetter(of work: Work, _ ending: Ending) -> Work? {
     guard ending.state == .dead, let reason = ending.reason,
-      let queue = desks[work.acceptance.function]?.declaration.deadLetter,
+      let queue = desk(of: work)?.declaration.deadLetter,
       let function = function(forQueue: queue)
     else { return nil }
     var event = work.acceptance.event

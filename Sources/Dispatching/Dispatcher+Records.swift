@@ -122,7 +122,7 @@ extension Dispatcher {
     else { return }
     work.wasRefused = true
     for child in work.children { takeBack(child.id) }
-    if !wasLeaving, let desk = desks[work.acceptance.function] {
+    if !wasLeaving, let desk = desk(of: work) {
       desk.unfinished -= 1
       restoreFormer(of: work, at: desk)
     }

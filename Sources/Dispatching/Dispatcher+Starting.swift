@@ -13,7 +13,7 @@ extension Dispatcher {
 
   /// Something of this work's function changed: a permit came free, work entered its line.
   func touch(_ work: Work) {
-    guard let desk = desks[work.acceptance.function], touched.last !== desk else { return }
+    guard let desk = desk(of: work), touched.last !== desk else { return }
     touched.append(desk)
   }
 
@@ -154,9 +154,11 @@ extension Dispatcher {
   func apply(
     _ change: Invocation.Change, to work: Work, _ declaration: FunctionDeclaration
   ) -> Invocation.Effect {
+    // Only a failure needs it, and the system's is a call into the kernel.
+    let chance = if case .failed = change { self.chance() } else { 0.0 }
     let rule = RetryRule(
       policy: declaration.retry, attemptsMax: work.acceptance.attemptsMax,
-      onCrash: declaration.onCrash, now: clocks.wall, chance: chance())
+      onCrash: declaration.onCrash, now: clocks.wall, chance: chance)
     do {
       return try work.invocation.apply(change, retrying: rule)
     } catch {
@@ -191,7 +193,7 @@ extension Dispatcher {
   // MARK: Lines
 
   func enterLine(_ work: Work) {
-    guard let desk = desks[work.acceptance.function] else { return }
+    guard let desk = desk(of: work) else { return }
     replaceFormer(of: work, at: desk)
     guard desk.isDeclared, desk.lines.insert(work) else {
       live[work.id] = nil

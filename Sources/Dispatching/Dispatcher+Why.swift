@@ -85,7 +85,7 @@ extension Dispatcher {
   }
 
   private func attempts(of desk: FunctionDesk) -> [RunningAttempt] {
-    running.values.filter { desks[$0.work.acceptance.function] === desk }
+    running.values.filter { self.desk(of: $0.work) === desk }
   }
 
   private static func shown(_ path: EventPath, _ event: Event) -> String {

@@ -136,6 +136,14 @@ package final class Dispatcher {
     round = desks.values.filter(\.isDeclared).sorted { $0.declaration.name < $1.declaration.name }
   }
 
+  /// Found once for each: a desk stays for good, and most of a hot path was hashing of names.
+  func desk(of work: Work) -> FunctionDesk? {
+    if let desk = work.desk { return desk }
+    let desk = desks[work.acceptance.function]
+    work.desk = desk
+    return desk
+  }
+
   private func makeDesk(_ function: FunctionDeclaration, unfinished: Int) -> FunctionDesk {
     FunctionDesk(
       function, unfinished: unfinished, hasher: hasher, laneLimits: laneLimits, emptyAt: emptyAt)
@@ -144,7 +152,7 @@ package final class Dispatcher {
   /// The rules by which its events wait for each other are new: what runs counts under them at once.
   private func noteRunning(of desk: FunctionDesk) {
     guard desk.lanes != nil else { return }
-    for attempt in running.values where desks[attempt.work.acceptance.function] === desk {
+    for attempt in running.values where self.desk(of: attempt.work) === desk {
       desk.lanes?.noteRunning(attempt.work)
     }
   }

@@ -6,6 +6,8 @@ package import Invocations
 package final class Work {
   package private(set) var acceptance: Acceptance
   package internal(set) var invocation: Invocation
+  /// Its function's, once somebody has asked for it.
+  unowned var desk: FunctionDesk?
   /// When it may start; of a retry, the end of its backoff.
   var due: WallTime
   /// True from the moment its record was refused: the store will never have it.

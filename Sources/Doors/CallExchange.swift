@@ -8,7 +8,7 @@ import Schedules
 
 /// The dispatcher speaks on the loop, so that the listener's calls are on the loop as well.
 @LoopActor
-final class CallExchange: @preconcurrency CallListener {
+final class CallExchange: @LoopActor CallListener {
   /// Unsent bytes past which the handler is told to pause, and below which it goes on.
   private static let pauseAbove = 1 << 20
 

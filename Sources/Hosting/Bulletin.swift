@@ -6,7 +6,7 @@ package import EventLoop
 package import Invocations
 
 @LoopActor
-package final class Bulletin: @preconcurrency Observer {
+package final class Bulletin: @LoopActor Observer {
   private var listeners: [ObjectIdentifier: any HappeningListener] = [:]
   let statistics = Statistics()
   private let clocks: any Clocks

@@ -5,17 +5,18 @@ import Doors
 import Invocations
 
 final class Statistics {
-  struct Function {
-    var accepted = 0
-    var duplicates = 0
-    var started = 0
-    var succeeded = 0
-    var dead = 0
-    var cancelled = 0
-    var retried = 0
-    var runTimes = TimeBuckets()
-    var totalTimes = TimeBuckets()
-    var minute = MinuteMeter()
+  /// A class, because a struct with these tables would be copied at every end.
+  final class Function {
+    fileprivate(set) var accepted = 0
+    fileprivate(set) var duplicates = 0
+    fileprivate(set) var started = 0
+    fileprivate(set) var succeeded = 0
+    fileprivate(set) var dead = 0
+    fileprivate(set) var cancelled = 0
+    fileprivate(set) var retried = 0
+    fileprivate(set) var runTimes = TimeBuckets()
+    fileprivate(set) var totalTimes = TimeBuckets()
+    fileprivate(set) var minute = MinuteMeter()
   }
 
   private(set) var functions: [String: Function] = [:]
@@ -28,19 +29,15 @@ final class Statistics {
   func count(_ happening: Happening, at now: UInt64) {
     switch happening {
     case .accepted(let acceptance):
-      functions[acceptance.function, default: Function()].accepted += 1
-      functions[acceptance.function]?.minute.count(at: now) { $0.accepted += 1 }
-    case .duplicate(_, let function): functions[function, default: Function()].duplicates += 1
-    case .started(_, let function, _, _):
-      functions[function, default: Function()].started += 1
-      functions[function]?.minute.count(at: now) { $0.started += 1 }
-    case .goesOn(let attempt, let function, _, _):
-      functions[function, default: Function()].retried += 1
-      functions[function]?.runTimes.add(
-        attempt.endedAt.milliseconds - attempt.startedAt.milliseconds)
-      if attempt.outcome != .returned {
-        functions[function]?.minute.count(at: now) { $0.failed += 1 }
-      }
+      let function = function(acceptance.function)
+      function.accepted += 1
+      function.minute.count(at: now) { $0.accepted += 1 }
+    case .duplicate(_, let name): function(name).duplicates += 1
+    case .started(_, let name, _, _):
+      let function = function(name)
+      function.started += 1
+      function.minute.count(at: now) { $0.started += 1 }
+    case .goesOn(let attempt, let name, _, _): count(attempt, of: function(name), at: now)
     case .ended(let ending, let acceptedAt): count(ending, acceptedAt, at: now)
     case .fenced: fenced += 1
     case .workerStarted: workersStarted += 1
@@ -51,8 +48,21 @@ final class Statistics {
     }
   }
 
+  private func function(_ name: String) -> Function {
+    if let known = functions[name] { return known }
+    let function = Function()
+    functions[name] = function
+    return function
+  }
+
+  private func count(_ attempt: AttemptRecord, of function: Function, at now: UInt64) {
+    function.retried += 1
+    function.runTimes.add(attempt.endedAt.milliseconds - attempt.startedAt.milliseconds)
+    if attempt.outcome != .returned { function.minute.count(at: now) { $0.failed += 1 } }
+  }
+
   private func count(_ ending: Ending, _ acceptedAt: WallTime, at now: UInt64) {
-    var function = functions[ending.function] ?? Function()
+    let function = function(ending.function)
     switch ending.state {
     case .succeeded:
       function.succeeded += 1
@@ -66,7 +76,6 @@ final class Statistics {
       function.runTimes.add(attempt.endedAt.milliseconds - attempt.startedAt.milliseconds)
     }
     function.totalTimes.add(ending.endedAt.milliseconds - acceptedAt.milliseconds)
-    functions[ending.function] = function
   }
 }
 

@@ -6,9 +6,12 @@ import Invocations
 import Records
 
 @LoopActor
-final class TurnLog: @preconcurrency RecordLog {
+final class TurnLog: @LoopActor RecordLog {
   private let store: RecordStore
   private var isPlanned = false
+  private var awaited = 0
+  /// A turn with many ends lets the writer begin before it is over.
+  private static let earlyWake = 8
 
   init(_ store: RecordStore) { self.store = store }
 
@@ -17,10 +20,18 @@ final class TurnLog: @preconcurrency RecordLog {
       isPlanned = true
       EventLoop.shared.afterTurn { [self] in
         isPlanned = false
-        store.wake()
+        wake()
       }
     }
-    return store.appendQuietly(changes, terms)
+    let sequence = store.appendQuietly(changes, terms)
+    if terms.isAwaited { awaited += 1 }
+    if awaited >= Self.earlyWake { wake() }
+    return sequence
+  }
+
+  private func wake() {
+    awaited = 0
+    store.wake()
   }
 
   var backlog: Int { store.backlog }

@@ -25,8 +25,6 @@ final class Mailbox: Sendable {
     var isClosing = false
     /// Groups that somebody waits for.
     var awaited = 0
-    /// At so many of them the writer is woken.
-    var awaitedToWake = 1
     /// Since when there is something here that nobody waits for.
     var unawaitedSince: UInt64?
     var commits = CommitCounts()
@@ -48,7 +46,7 @@ final class Mailbox: Sendable {
       state.groups.append(ChangeGroup(last: state.last, changes: changes, terms: terms))
       if terms.isAwaited {
         state.awaited += 1
-        return (state.last, state.awaited >= state.awaitedToWake)
+        return (state.last, true)
       }
       if state.unawaitedSince == nil { state.unawaitedSince = MonotonicTime.now }
       return (state.last, !state.isWatched)
@@ -60,7 +58,7 @@ final class Mailbox: Sendable {
   /// Tells the writer what was appended without waking it.
   func wake() {
     let isNews = state.withLock { state in
-      state.awaited >= state.awaitedToWake || state.unawaitedSince != nil && !state.isWatched
+      state.awaited > 0 || state.unawaitedSince != nil && !state.isWatched
     }
     if isNews { state.change { _ in } }
   }
@@ -101,23 +99,10 @@ final class Mailbox: Sendable {
     }
   }
 
-  /// What comes until so many more are awaited, or until the deadline.
-  func gather(_ count: Int, until deadline: UInt64) -> [ChangeGroup] {
-    let taken = state.wait(until: deadline) { state -> [ChangeGroup]? in
-      guard state.awaited >= count || state.isClosing else {
-        state.awaitedToWake = count
-        return nil
-      }
-      return Self.takeGroups(&state)
-    }
-    return taken ?? state.withLock { Self.takeGroups(&$0) }
-  }
-
   private static func takeGroups(_ state: inout State) -> [ChangeGroup] {
     defer {
       state.groups = []
       state.awaited = 0
-      state.awaitedToWake = 1
       state.unawaitedSince = nil
       state.isWatched = false
     }

@@ -21,7 +21,6 @@ final class Writer {
   private var startsDue: UInt64?
   private var stall: Stall?
   private var pagesMax: Int?
-  private var pace = CommitPace()
   /// Of the whole store: no commit is firmer.
   private let durability: Durability
   private var isSyncing: Bool
@@ -55,7 +54,6 @@ final class Writer {
       let (groups, isClosing) = mailbox.take(until: isIdle ? deadline : 0)
       take(groups)
       if isClosing { return finish() }
-      if stall == nil { gather() }
       if isDue { commitNext() }
       if waiting.isEmpty, stall == nil { upkeep.rest(isIdle: mailbox.backlog == 0) }
     }
@@ -71,13 +69,6 @@ final class Writer {
     return !waiting.isEmpty || startsDue.map { $0 <= MonotonicTime.now } ?? false
   }
 
-  /// Many wait for each commit: the next one is worth waiting for company.
-  private func gather() {
-    let count = waiting.count(where: \.terms.isAwaited)
-    guard count > 0, let wait = pace.wait(with: count, at: MonotonicTime.now) else { return }
-    take(mailbox.gather(wait.missing, until: wait.deadline))
-  }
-
   private func take(_ groups: [ChangeGroup]) {
     guard let last = groups.last else { return }
     lastTaken = last.last
@@ -90,14 +81,11 @@ final class Writer {
     let count = nextCount()
     // A copy: a slice would share the storage, and taking the groups out would copy all that wait.
     var batch = Batch(Array(waiting.prefix(count)))
-    let began = MonotonicTime.now
     do throws(SQLiteFailure) {
       try commit(&batch)
     } catch {
       return failed(error)
     }
-    pace.committed(
-      waiting.prefix(count).count(where: \.terms.isAwaited), from: began, to: MonotonicTime.now)
     waiting.removeFirst(count)
     mailbox.settle(batch.changeCount)
     if let durable = waiting.first.map({ $0.last - UInt64($0.changes.count) }) {

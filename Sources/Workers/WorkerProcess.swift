@@ -26,6 +26,9 @@ final class WorkerProcess {
     var flight = Flight()
   }
 
+  /// A turn with much to start lets the worker begin before it is over.
+  private static let earlyFlushBytes = 4 << 10
+
   let role: Role
   let group: WorkerGroup
   /// Lives until its last worker has ended.
@@ -156,15 +159,21 @@ final class WorkerProcess {
     let attempt = UInt16(exactly: name?.attempt ?? 0)
     guard let attempt else { preconditionFailure("an attempt number that does not fit a frame") }
     let fits = outgoing.append(kind, attempt: attempt, invocation: name?.id.rawValue ?? 0, payload)
-    if !flushIsPlanned {
+    if outgoing.bytes.count >= Self.earlyFlushBytes {
+      flush()
+    } else if !flushIsPlanned {
       flushIsPlanned = true
-      EventLoop.shared.afterTurn { self.flush() }
+      EventLoop.shared.afterTurn { self.flushPlanned() }
     }
     return fits
   }
 
-  private func flush() {
+  private func flushPlanned() {
     flushIsPlanned = false
+    if !outgoing.bytes.isEmpty { flush() }
+  }
+
+  private func flush() {
     lately = Lately()
     child?.channel?.write(outgoing.take())
   }

@@ -97,19 +97,6 @@ struct CommitTests {
     #expect(try test.number("SELECT count(*) FROM unfinished") == 5)
   }
 
-  @Test func `a commit waits for company where several waited for the last, and not alone`() {
-    var pace = CommitPace()
-    #expect(pace.wait(with: 1, at: 0) == nil)
-    pace.committed(1, from: 0, to: 300_000)
-    #expect(pace.wait(with: 1, at: 0) == nil)
-    pace.committed(10, from: 0, to: 300_000)
-    let wait = pace.wait(with: 4, at: 1_000)
-    #expect(wait?.missing == 16 && wait?.deadline == 301_000)
-    #expect(pace.wait(with: 20, at: 0) == nil)
-    pace.committed(10, from: 0, to: 90_000_000)
-    #expect(pace.wait(with: 1, at: 0)?.deadline == CommitPace.waitNanosecondsMax)
-  }
-
   @Test func `a commit is synced where somebody was promised the disk, and only there`() throws {
     let folder = try Folder()
     let news = NewsBox()
