@@ -44,8 +44,10 @@ package struct ExecutableShelf: Sendable {
   ///
   /// One that is there already is only read.
   package func adopt(_ source: String) throws(ShelfFault) -> ShelvedExecutable {
-    let known = status(of: try Self.hash(of: source))
-    if known.isWhole { return known }
+    if holdsOne(asLargeAs: source) {
+      let known = status(of: try Self.hash(of: source))
+      if known.isWhole { return known }
+    }
     let from = open(source, O_RDONLY | O_CLOEXEC)
     guard from >= 0 else { throw .now(source) }
     defer { close(from) }
@@ -53,7 +55,7 @@ package struct ExecutableShelf: Sendable {
     let to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o700)
     guard to >= 0 else { throw .now(fresh) }
     defer { close(to) }
-    // Hashed again: the file may have changed since it was read for the first time.
+    // Hashed as it is copied: the file may change meanwhile, and the name is of what is kept.
     var hash = ContentHash()
     try Self.read(from, of: source) { bytes throws(ShelfFault) in
       hash.add(bytes)
@@ -62,6 +64,14 @@ package struct ExecutableShelf: Sendable {
     let name = hash.finish()
     try publish(fresh, to, as: name)
     return status(of: name)
+  }
+
+  /// To hash what is new all the same would double the time of a first start.
+  private func holdsOne(asLargeAs source: String) -> Bool {
+    guard let size = Self.status(source)?.st_size else { return false }
+    return Self.names(in: directory).contains { name in
+      ContentHash.isHex(name) && Self.status(path(of: name))?.st_size == size
+    }
   }
 
   /// Of a file's content.
