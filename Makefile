@@ -45,7 +45,7 @@ lint: ## Formatting and house rules of every source file
 
 bench: setup ## Measure the parts that every event passes, on this machine
 	swift build -c release --product Benchmarks
-	.build/release/Benchmarks
+	.build/release/Benchmarks --check
 
 clean: ## Remove what was built; the store in .apus/ stays
 	rm -rf .build .build-threads .build-release

@@ -159,9 +159,13 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Dispatching", "Invocations"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .target(name: "CAllocations", path: "Tests/CAllocations"),
     .executableTarget(
       name: "Benchmarks",
-      dependencies: ["Dispatching", "Invocations", "Records", "TestSupport", "WorkerProtocol"],
+      dependencies: [
+        "CAllocations", "Dispatching", "EventSources", "Invocations", "Records", "Routing",
+        "Schedules", "TestSupport", "WorkerProtocol",
+      ],
       path: "Tests/Benchmarks", swiftSettings: strict),
     fixture("CrashingWorker", imports: ["Apus"]),
     fixture("ScriptedWorker", imports: ["WorkerProtocol"]),
