@@ -34,7 +34,7 @@ extension Dispatcher {
 
   private func log(_ line: LogLine) {
     // A line may come after its attempt's answer, never before its start: a known id is enough.
-    let acceptance = live[line.invocation]?.acceptance
+    let acceptance = acceptance(of: line.invocation)
     // Nobody waits for a line, and it is no reason to sync.
     record([.log(line)], durability: acceptance?.durability ?? .os)
     let function = acceptance?.function ?? ""

@@ -142,7 +142,8 @@ extension ControlDoor {
     let preference = Preference(request.headers.all("Prefer"))
     let proposal = Proposal(
       function: function.name, trigger: "invoke", event: event,
-      key: try invocationKey(request, event, ingest), dueAt: ingest.dueAt, priority: ingest.priority
+      key: try invocationKey(request, event, ingest, function), dueAt: ingest.dueAt,
+      priority: ingest.priority
     )
     if preference.isAnsweredAtOnce || ingest.dueAt != nil {
       return house.accept([proposal]) { outcome in
@@ -160,7 +161,7 @@ extension ControlDoor {
   }
 
   private func invocationKey(
-    _ request: HTTPRequest, _ event: Event, _ ingest: Ingest
+    _ request: HTTPRequest, _ event: Event, _ ingest: Ingest, _ function: FunctionDeclaration
   ) throws(RequestFault) -> ProposedKey? {
     do {
       if let text = try IdempotencyKeyField.key(in: request.fields) {
@@ -169,6 +170,8 @@ extension ControlDoor {
     } catch {
       throw RequestFault("bad-idempotency-key", error.message)
     }
-    return ingest.idsAreGiven ? ProposedKey(text: "\(event.source) \(event.id)") : nil
+    if ingest.idsAreGiven { return ProposedKey(text: "\(event.source) \(event.id)") }
+    guard function.idempotency.isRequired, function.idempotency.key == nil else { return nil }
+    throw .keyMissing
   }
 }

@@ -72,6 +72,11 @@ struct RequestFault: Error {
   }
 
   var response: HTTPResponse { .problem(.badRequest(code, detail)) }
+
+  static let keyMissing = RequestFault(
+    "idempotency-key-missing",
+    "this function asks for an Idempotency-Key header; send one that is unique to the request, "
+      + "and the same one when you send the request again")
 }
 
 extension RequestQuery {

@@ -63,9 +63,6 @@ package enum RoutedCall {
     }
     if let text { return ProposedKey(text: text, body: fingerprint()) }
     guard function.idempotency.isRequired, function.idempotency.key == nil else { return nil }
-    throw RequestFault(
-      "idempotency-key-missing",
-      "this function asks for an Idempotency-Key header; send one that is unique to the request, "
-        + "and the same one when you send the request again")
+    throw .keyMissing
   }
 }

@@ -169,6 +169,27 @@ struct OutsideTests {
     host.kill()
   }
 
+  @Test func `who invokes a function that requires a key has to give one`() async throws {
+    let host = try await HostProcess.start(
+      manifests: HostProcess.manifests([
+        """
+        function: echo
+        handler: Echo
+        triggers:
+          - queue: echo
+        idempotency: { required: true }
+        """
+      ]), worker: "CrashingWorker", data: HostProcess.temporaryFolder())
+    let path = "/v1/functions/echo/invoke"
+    let refused = try host.post(path, "\"x\"")
+    #expect(refused.status == 400)
+    #expect(String(decoding: refused.body, as: UTF8.self).contains("idempotency-key-missing"))
+    let key = ("Idempotency-Key", "\"k\"")
+    #expect(try host.post(path, "\"x\"", headers: [key]).status == 200)
+    #expect(try host.post(path + "?id=7", "\"x\"").status == 200)
+    host.kill()
+  }
+
   @Test func `HEAD tells the length that GET would have, and OPTIONS of the server is answered`()
     async throws
   {
