@@ -8,7 +8,7 @@ import Synchronization
 
 final class BenchHost {
   /// From the process's start until its doors are open.
-  private static let startTimeout = 30.0
+  private static let startTimeout = 120.0
   /// From SIGTERM until SIGKILL.
   private static let stopTimeout = 30.0
 
