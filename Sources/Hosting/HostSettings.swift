@@ -41,6 +41,7 @@ package struct HostSettings: Sendable {
   package var controlDoor = Address(host: "127.0.0.1", port: 7070)
   package var token: String?
   package var durability = Durability.disk
+  package var retention = Retention.standard
   /// Names under which the control door is reached beside its own address, such as a proxy's.
   package var controlNames: [String] = []
   package var hostNumber = 0

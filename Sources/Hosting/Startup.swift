@@ -97,6 +97,7 @@ package final class RunningHost: Sendable {
     do {
       return try RecordStore.open(
         directory: settings.dataDirectory, durability: settings.durability,
+        tuning: RecordTuning(retention: settings.retention),
         deliver: { news in EventLoop.shared.submit { ear.host?.heard(news) } })
     } catch { throw HostFault.store(error) }
   }

@@ -142,6 +142,20 @@ enum SQL {
       AND NOT EXISTS (SELECT 1 FROM unfinished WHERE unfinished.id = keys.invocation)
     """
 
+  /// What has ended, oldest first, and whether a key of it is still kept.
+  static let ended = """
+    SELECT f.id, f.state, f.ended, EXISTS (SELECT 1 FROM keys k WHERE k.invocation = f.id)
+    FROM finished f WHERE f.id > ?1 AND f.id < ?2 ORDER BY f.id LIMIT ?3
+    """
+
+  /// All rows of one that has ended, the one that lists it last.
+  static let forget = [
+    "DELETE FROM attempts WHERE invocation = ?1", "DELETE FROM logs WHERE invocation = ?1",
+    "DELETE FROM dead WHERE id = ?1", "DELETE FROM settled WHERE id = ?1",
+    "DELETE FROM duplicates WHERE id = ?1", "DELETE FROM accepted WHERE id = ?1",
+    "DELETE FROM finished WHERE id = ?1",
+  ]
+
   /// Takes pages that only come if there is space; `probeEnd` gives them back.
   static let probe = "INSERT INTO probe (filler) VALUES (zeroblob(65536))"
   static let probeEnd = "DELETE FROM probe"

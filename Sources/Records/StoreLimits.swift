@@ -37,6 +37,8 @@ package enum StoreLimits {
   static let checkpointForcedPages = 16_384
 
   static let keysPerPruning = 4_000
+  /// Ended invocations looked at in one step: a commit waits a few milliseconds for it at most.
+  static let endedPerPruning = 100
 
   /// Rows of releases, and of activations.
   package static let releasesMax = 1_000
@@ -69,12 +71,14 @@ package struct RecordTuning: Sendable {
   package var now: @Sendable () -> WallTime
   /// The file's largest size in pages, asked before each commit; nil leaves it to the disk.
   package var pagesMax: (@Sendable () -> Int)?
+  package var retention: Retention
 
   package init(
     now: @escaping @Sendable () -> WallTime = MonotonicTime.wall,
-    pagesMax: (@Sendable () -> Int)? = nil
+    pagesMax: (@Sendable () -> Int)? = nil, retention: Retention = .forever
   ) {
     self.now = now
+    self.retention = retention
     self.pagesMax = pagesMax
   }
 }

@@ -1,5 +1,5 @@
 // The writer's housekeeping between commits: the write-ahead log is copied into the file when
-// nothing else waits, and expired keys go in small steps. Pruning of finished work belongs here.
+// nothing else waits; expired keys and what has ended long ago go in small steps.
 import GRDBSQLite
 import Invocations
 
@@ -12,19 +12,23 @@ final class Upkeep {
   private let walPages: UnsafeMutablePointer<Int32>
   private var walPagesCopied: Int32 = 0
   private var keysSeen: Int64 = 0
-  /// When the next step is due, by the monotonic clock.
-  private(set) var due: UInt64?
+  private let pruner: Pruner
+  /// When the next steps are due, by the monotonic clock.
+  private var keysDue: UInt64
+  private var endedDue: UInt64
 
   init(
-    on connection: Connection, now: @escaping @Sendable () -> WallTime
+    on connection: Connection, now: @escaping @Sendable () -> WallTime, _ retention: Retention
   ) throws(SQLiteFailure) {
     self.connection = connection
     self.now = now
+    pruner = try Pruner(on: connection, retention)
+    keysDue = MonotonicTime.now
+    endedDue = keysDue
     keysStepEnd = try connection.statement(SQL.keysStepEnd)
     pruneKeys = try connection.statement(SQL.pruneKeys)
     walPages = .allocate(capacity: 1)
     walPages.initialize(to: 0)
-    due = MonotonicTime.now
     sqlite3_wal_hook(
       connection.raw,
       { context, _, _, pages in
@@ -53,9 +57,12 @@ final class Upkeep {
     if isIdle, growth > StoreLimits.checkpointIdlePages {
       connection.use { checkpoint(SQLITE_CHECKPOINT_PASSIVE) }
     }
-    guard let due, due <= MonotonicTime.now else { return }
-    self.due = MonotonicTime.now + connection.use { pruneKeysStep() }
+    let now = MonotonicTime.now
+    if keysDue <= now { keysDue = now + connection.use { pruneKeysStep() } }
+    if endedDue <= now { endedDue = now + connection.use { pruneEndedStep() } }
   }
+
+  var due: UInt64 { min(keysDue, endedDue) }
 
   /// Pages since the last checkpoint.
   ///
@@ -81,6 +88,14 @@ final class Upkeep {
     sqlite3_wal_checkpoint_v2(connection.raw, "main", mode, nil, nil)
     sqlite3_busy_timeout(connection.raw, 1_000)
     walPagesCopied = walPages.pointee
+  }
+
+  // MARK: What has ended
+
+  /// A failure is met again by the next commit, which reports it.
+  private func pruneEndedStep() -> UInt64 {
+    guard case .pruned? = try? pruner.step(at: now()) else { return 60 * Self.second }
+    return Self.second / 50
   }
 
   // MARK: Keys

@@ -43,7 +43,7 @@ final class Writer {
     self.tuning = tuning
     self.deliver = deliver
     tables = try RecordTables(on: connection)
-    upkeep = try Upkeep(on: connection, now: tuning.now)
+    upkeep = try Upkeep(on: connection, now: tuning.now, tuning.retention)
   }
 
   /// Returns when the mailbox is closed and all is on disk, or cannot be; then it says how many

@@ -33,7 +33,8 @@ struct PackageName: Equatable {
   /// one of the name does not build.
   static let taken: Set<String> = [
     // The targets of Apus.
-    "Apus", "ApusCommand", "ApusTesting", "Benchmarks", "CCrash", "CLibuv", "CrashingWorker",
+    "Apus", "ApusCommand", "ApusTesting", "Benchmarks", "CAllocations", "CCrash", "CLibuv",
+    "CrashingWorker",
     "Dispatching", "Doors", "EventLoop", "EventSources", "HTTP", "Hosting", "HouseRules",
     "Invocations", "Manifests", "RecordingChild", "Records", "Releases", "Routing", "Schedules",
     "ScriptedWorker", "Shop", "TestSupport", "WorkerProtocol", "Workers",

@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Hosting
+import Invocations
 import Manifests
 
 struct HostOptions: ParsableArguments {
@@ -50,6 +51,18 @@ struct HostOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "How long succeeded and cancelled invocations stay on record (default: 7d), or forever.",
+      valueName: "duration"))
+  var keepSucceeded: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How long dead ones stay, dead letters among them (default: 30d), or forever.",
+      valueName: "duration"))
+  var keepDead: String?
+
+  @Option(
+    help: ArgumentHelp(
       "From a handler's cancellation to the end of its worker (default: 5s).", valueName: "duration"
     ))
   var grace: String?
@@ -62,7 +75,7 @@ struct HostOptions: ParsableArguments {
   func settings(_ others: [Settings.Name: String?]) throws(CommandFault) -> Settings {
     let own: [Settings.Name: String?] = [
       .manifests: manifests, .data: data, .functionDoor: functionDoor, .controlDoor: controlDoor,
-      .controlNames: controlNames,
+      .controlNames: controlNames, .keepSucceeded: keepSucceeded, .keepDead: keepDead,
       .workers: workers, .durability: durability, .grace: grace, .drain: drain,
     ]
     let flags = own.merging(others) { _, other in other }.compactMapValues { $0 }
@@ -84,6 +97,8 @@ extension Settings {
     }
     host.token = Environment.token
     try read(.durability, into: &host.durability)
+    host.retention = Retention(
+      succeeded: try keeping(.keepSucceeded), dead: try keeping(.keepDead))
     host.workersPerGroup = try count(.workers)
     host.grace = try duration(.grace)
     host.drainTime = try duration(.drain)

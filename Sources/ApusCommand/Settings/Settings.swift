@@ -11,6 +11,8 @@ struct Settings {
     case controlDoor = "control-door"
     case controlNames = "control-names"
     case workers, durability, grace, drain
+    case keepSucceeded = "keep-succeeded"
+    case keepDead = "keep-dead"
 
     var variable: String { "APUS_" + rawValue.uppercased().replacing("-", with: "_") }
 
@@ -26,6 +28,8 @@ struct Settings {
       case .controlNames: ""
       case .workers: "1"
       case .durability: "disk"
+      case .keepSucceeded: "7d"
+      case .keepDead: "30d"
       case .grace: "5s"
       case .drain: "30s"
       }
@@ -103,6 +107,20 @@ extension Settings {
     }
     return duration
   }
+
+  /// nil for `forever`.
+  func keeping(_ name: Name) throws(CommandFault) -> Duration? {
+    if text(name) == "forever" { return nil }
+    guard let duration = TimeWords.duration(text(name)),
+      (Self.keepMin...Self.keepMax).contains(duration)
+    else {
+      throw mistake(name, "must be 1m…3650d, such as 12h or 7d, or forever")
+    }
+    return duration
+  }
+
+  static let keepMin = Duration.seconds(60)
+  static let keepMax = Duration.seconds(3_650 * 86_400)
 
   func address(_ name: Name) throws(CommandFault) -> HostSettings.Address {
     guard let address = HostSettings.Address(text(name)) else {

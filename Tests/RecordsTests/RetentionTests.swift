@@ -1,0 +1,137 @@
+// What has ended goes after a while, with everything that belongs to it, and nothing else does.
+import Invocations
+import Testing
+
+@testable import Records
+
+struct RetentionTests {
+  private static let retention = Retention(
+    succeeded: .seconds(7 * 86_400), dead: .seconds(30 * 86_400))
+
+  /// `day` counts from noon, when everything in these tests ended, less a second.
+  private func prune(
+    _ folder: Folder, day: Int64, _ retention: Retention = retention
+  ) throws -> [Pruner.Outcome] {
+    let connection = try Connection(path: "\(folder.path)/apus.db", readOnly: false)
+    return try connection.use { () throws(SQLiteFailure) in
+      let pruner = try Pruner(on: connection, retention)
+      var outcomes: [Pruner.Outcome] = []
+      repeat {
+        outcomes.append(try pruner.step(at: noon + .seconds(day * 86_400 + 1)))
+      } while outcomes.last != .done
+      return outcomes
+    }
+  }
+
+  private func dead(_ number: Int64) -> Ending {
+    Ending(
+      id: id(number), function: "charge", state: .dead, reason: .exhausted,
+      endedAt: noon + .seconds(1),
+      attempt: attempt(number, 1, .thrown, error: ErrorRecord(code: "thrown", message: "no")))
+  }
+
+  private func ids(_ table: String, in folder: Folder) throws -> [Int64] {
+    let connection = try Connection(path: "\(folder.path)/apus.db", readOnly: true)
+    let column = ["attempts", "logs"].contains(table) ? "invocation" : "id"
+    return try connection.use { () throws(SQLiteFailure) in
+      let query = try connection.statement(
+        "SELECT DISTINCT \(column) FROM \(table) ORDER BY \(column)")
+      var found: [Int64] = []
+      while try query.next() { found.append(query.integer() - id(0).rawValue) }
+      return found
+    }
+  }
+
+  private func written() throws -> Folder {
+    let folder = try Folder()
+    let test = try TestStore(in: folder)
+    let key = IdempotencyKey(
+      text: "k", digest: Digest(high: 1, low: 1), body: nil, expiresAt: noon + .seconds(86_400_000))
+    try test.write(
+      .accept(accepted(1)), .accept(accepted(2)), .accept(accepted(3)),
+      .accept(accepted(4, key: key)), .accept(accepted(5)))
+    for number in Int64(1)...4 {
+      try test.write(
+        .log(
+          LogLine(
+            invocation: id(number), attempt: 1, time: noon, level: "info", message: "a line")))
+    }
+    try test.write(
+      .goOn(attempt(1, 1, .thrown), function: "charge", state: .waiting, due: noon, failures: 1))
+    try test.write(.end(succeeded(1, attempts: 2)), .end(dead(2)), .end(succeeded(4)))
+    try test.write(
+      .goOn(attempt(5, 1, .crashed), function: "charge", state: .held, due: noon, failures: 1))
+    test.store.close()
+    return folder
+  }
+
+  @Test func `what succeeded goes after its time, with its attempts and lines`() throws {
+    let folder = try written()
+    #expect(try ids("attempts", in: folder).contains(1))
+    #expect(try prune(folder, day: 6) == [.done])
+    #expect(try ids("finished", in: folder) == [1, 2, 4])
+    #expect(try prune(folder, day: 7) == [.pruned(1), .done])
+    #expect(try ids("finished", in: folder) == [2, 4])
+    #expect(try ids("accepted", in: folder) == [2, 3, 4, 5])
+    #expect(try !ids("attempts", in: folder).contains(1))
+    #expect(try ids("logs", in: folder) == [2, 3, 4])
+  }
+
+  @Test func `dead letters stay longer, keyed work until its key has expired, open work always`()
+    throws
+  {
+    let folder = try written()
+    _ = try prune(folder, day: 29)
+    #expect(try ids("dead", in: folder) == [2])
+    _ = try prune(folder, day: 3_000)
+    #expect(try ids("dead", in: folder).isEmpty)
+    // Held and queued ones, and the one whose key is kept.
+    #expect(try ids("accepted", in: folder) == [3, 4, 5])
+    #expect(try ids("unfinished", in: folder) == [3, 5])
+    let test = try TestStore(in: folder)
+    #expect(test.recovery.unfinished == ["charge": 2])
+    #expect(try test.show(id(4))?.result != nil || test.show(id(4))?.state == .succeeded)
+    #expect(try test.show(id(1)) == nil)
+  }
+
+  @Test func `for ever is for ever`() throws {
+    let folder = try written()
+    #expect(try prune(folder, day: 3_000, .forever) == [.done])
+    let onlyDead = Retention(succeeded: nil, dead: .seconds(86_400))
+    _ = try prune(folder, day: 3_000, onlyDead)
+    #expect(try ids("finished", in: folder) == [1, 4])
+  }
+
+  @Test func `it goes in small steps`() throws {
+    let folder = try Folder()
+    let test = try TestStore(in: folder)
+    let count = 2 * StoreLimits.endedPerPruning + 50
+    for number in 1...Int64(count) {
+      test.store.append([.accept(accepted(number)), .end(succeeded(number))])
+    }
+    test.store.close()
+    #expect(
+      try prune(folder, day: 8) == [
+        .pruned(StoreLimits.endedPerPruning), .pruned(StoreLimits.endedPerPruning), .pruned(50),
+        .done,
+      ])
+    #expect(try ids("accepted", in: folder).isEmpty)
+  }
+
+  @Test func `a store that runs prunes by itself, and goes on writing`() throws {
+    let folder = try Folder()
+    let first = try TestStore(in: folder)
+    for number in Int64(1)...300 {
+      first.store.append([.accept(accepted(number)), .end(succeeded(number))])
+    }
+    first.store.close()
+    let later = noon + .seconds(8 * 86_400)
+    let test = try TestStore(
+      in: folder, tuning: RecordTuning(now: { later }, retention: Self.retention))
+    try test.write(.accept(accepted(1_000)))
+    try eventually("what ended long ago has gone") {
+      try test.number("SELECT count(*) FROM finished") == 0
+    }
+    #expect(try test.show(id(1_000))?.state == .queued)
+  }
+}
