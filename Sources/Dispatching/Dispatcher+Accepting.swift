@@ -65,12 +65,8 @@ extension Dispatcher {
     if desks[proposal.function]?.pausedSince != nil, known(proposal) == nil {
       return listener.callEnded(.refused(.functionPaused(proposal.function)))
     }
+    if let known = known(proposal) { return answerAgain(proposal, known, listener) }
     var changes: [RecordChange] = []
-    if let known = known(proposal) {
-      changes.append(.duplicate(known.entry.invocation))
-      record(changes)
-      return answerAgain(proposal, known, listener)
-    }
     let (_, work) = take(proposal, into: &changes)
     guard let work else { return }
     listeners[work.id] = [listener]
@@ -155,18 +151,23 @@ extension Dispatcher {
     _ proposal: Proposal, _ known: KnownKey, _ listener: any CallListener
   ) {
     let id = known.entry.invocation
+    let duplicate = RecordChange.duplicate(id)
     observer.saw(.duplicate(of: id, function: proposal.function))
     if let body = proposal.key?.body, let first = keys.body(of: known.digest),
       hasher.digest(body) != first
     {
+      record([duplicate])
       return listener.callEnded(.refused(.keyReused(id)))
     }
-    guard known.entry.isFinished else { return join(id, proposal.function, listener) }
+    guard known.entry.isFinished else {
+      record([duplicate])
+      return join(id, proposal.function, listener)
+    }
     nextReplay += 1
     let token = nextReplay
     replays[token] = listener
     // The end may still be on its way to disk, and the reader sees only the disk.
-    afterAllOnDisk { [self] in log.read(.replay(id, token: token)) }
+    record([duplicate]) { [self] in log.read(.replay(id, token: token)) }
   }
 
   /// Callers who share one invocation's answer.
@@ -220,7 +221,7 @@ extension Dispatcher {
       dueAt: quietEnd(of: standing, dueAt, declaration),
       attemptsMax: isCall && !policy.attemptsAreGiven ? 1 : policy.attemptsMax,
       priority: proposal.priority, standing: standing,
-      durability: declaration?.durability ?? .disk)
+      durability: declaration.map(durability) ?? durability)
   }
 
   /// How an event stands among the others of its function, under the manifest of this moment.

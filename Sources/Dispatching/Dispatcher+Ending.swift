@@ -129,7 +129,7 @@ extension Dispatcher {
         id: ids.next(at: now), function: function.name, trigger: "queue:\(queue)", queue: queue,
         event: event, key: key, cause: work.id, hops: work.acceptance.hops + 1, createdAt: now,
         dueAt: quietEnd(of: standing, dueAt, function), attemptsMax: function.retry.attemptsMax,
-        standing: standing, durability: function.durability))
+        standing: standing, durability: durability(of: function)))
   }
 
   static func lineage(of work: Work, hops: Int) -> [Event.Extension] {

@@ -116,6 +116,12 @@ extension Dispatcher {
     // What is due stands where it should; moved back it could fall behind what memory covers.
     guard work.due > clocks.wall else { return true }
     work.due = clocks.wall
+    // What a paused queue holds up is forgotten here and read again: the store has to know.
+    guard !desk.holds(work.acceptance.queue) else {
+      self.record(
+        [.release(work.id, due: work.due)], entering: work.isEntering ? [] : [work])
+      return true
+    }
     work.isAheadOfStore = true
     // On its way to disk it comes by itself; twice in line it could be taken twice.
     if !work.isEntering { enterLine(work) }
@@ -153,7 +159,8 @@ extension Dispatcher {
         queue: letter.queue, event: letter.event, call: letter.call, cause: letter.cause,
         redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now + delay,
         attemptsMax: attemptsMax(of: letter, at: desk), priority: letter.priority,
-        standing: redriveStanding(of: letter, at: desk), durability: desk.declaration.durability))
+        standing: redriveStanding(of: letter, at: desk),
+        durability: durability(of: desk.declaration)))
     if isDraining { return answered(.failure(.draining)) }
     guard redriven.note(letter.id) else { return answered(.failure(.alreadyRedriven(letter.id))) }
     if let refusal = refusalOfRedrive(desk) {

@@ -21,6 +21,8 @@ package final class Dispatcher {
   let boot: Int
   let grace: Duration
   let laneLimits: LaneLimits
+  /// Of the whole store: no promise is firmer.
+  let durability: Durability
   /// When this host started, if others ran on its store before: what they took of a rate is unknown.
   let emptyAt: UInt64?
 
@@ -71,7 +73,8 @@ package final class Dispatcher {
   package init(
     functions: [FunctionDeclaration], recovery: Recovery, log: any RecordLog,
     workers: any WorkerPool, clocks: any Clocks, observer: any Observer, host: Int = 0,
-    grace: Duration = .seconds(5), laneLimits: LaneLimits = LaneLimits(),
+    grace: Duration = .seconds(5), durability: Durability = .disk,
+    laneLimits: LaneLimits = LaneLimits(),
     chance: @escaping () -> Double = { .random(in: 0..<1) }
   ) {
     self.log = log
@@ -80,6 +83,7 @@ package final class Dispatcher {
     self.observer = observer
     self.chance = chance
     self.grace = grace
+    self.durability = durability
     self.laneLimits = laneLimits
     hasher = SipHasher(key: recovery.digestKey)
     boot = recovery.boot
@@ -134,6 +138,11 @@ package final class Dispatcher {
       desks[name] = gone
     }
     round = desks.values.filter(\.isDeclared).sorted { $0.declaration.name < $1.declaration.name }
+  }
+
+  /// What its acknowledgements are worth on this store.
+  func durability(of function: FunctionDeclaration) -> Durability {
+    max(function.durability, durability)
   }
 
   /// Found once for each: a desk stays for good, and most of a hot path was hashing of names.

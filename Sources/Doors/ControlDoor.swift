@@ -147,13 +147,24 @@ enum Call {
     }
   }
 
-  /// Of the calls that change something; those that are left read their own.
+  /// Those that are left read their own.
   static func takesNoQuery(_ path: [String], method: String) -> Bool {
-    guard method == "POST", let verb = path.last else { return false }
+    guard path.first == "v1", let verb = path.last else { return false }
+    guard method == "POST" else { return takesNoQuery(reading: path) }
     switch verb {
     case "pause", "resume", "fire", "retry", "cancel", "releases": return true
     case "purge": return path.dropFirst().first == "queues"
     default: return false
+    }
+  }
+
+  /// One of something, and all timers; lists have filters or at least pages.
+  private static func takesNoQuery(reading path: [String]) -> Bool {
+    switch (path.count > 1 ? path[1] : "", path.count) {
+    case ("timers", 2...3), ("queues", 3), ("functions", 3), ("invocations", 3...4),
+      ("releases", 3), ("dead-letters", 3):
+      true
+    default: false
     }
   }
 

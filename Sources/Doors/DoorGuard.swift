@@ -36,7 +36,8 @@ package struct DoorGuard: Sendable {
     guard let token else { return nil }
     // Asked by supervisors and balancers that hold no token, under whatever address they know.
     if Self.isProbe(path) { return nil }
-    guard let given = headers[first: "Authorization"], given.lowercased().hasPrefix("bearer "),
+    guard let given = headers[first: "Authorization"], headers.all("Authorization").count == 1,
+      given.lowercased().hasPrefix("bearer "),
       Self.isEqual(given.dropFirst(7).drop { $0 == " " }, token)
     else {
       return HTTPProblem(
@@ -61,7 +62,8 @@ package struct DoorGuard: Sendable {
     // Under its own name by plain HTTP; with TLS in front of it, under the name that it was given.
     let own =
       names.contains { origin == "http://\($0)" }
-      || origin == "https://\(host)" && isBehindTLS(host)
+      || origin == "https://\(host)" && (isBehindTLS(host) || hasAnyName)
+      || origin == "http://\(host)" && hasAnyName
     guard own else {
       return HTTPProblem(
         status: 403, code: "foreign-origin", title: "Not from this origin",

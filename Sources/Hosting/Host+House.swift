@@ -38,9 +38,13 @@ extension Host: House {
     let told = dispatcher.counts.filter { $0.isDeclared || $0.unfinished > 0 }
     return told.map { counts in
       let seen = bulletin.statistics.functions[counts.name]
+      var declaration =
+        declared[counts.name]
+        ?? FunctionDeclaration(name: counts.name, handler: "", triggers: [])
+      // As it is on this host, whose store may promise less.
+      declaration.durability = max(declaration.durability, settings.durability)
       return FunctionStatus(
-        declaration: declared[counts.name]
-          ?? FunctionDeclaration(name: counts.name, handler: "", triggers: []),
+        declaration: declaration,
         isDeclared: counts.isDeclared, unfinished: counts.unfinished, running: counts.running,
         pausedSince: counts.pausedSince, unhealthy: bulletin.statistics.unhealthy[counts.name],
         succeeded: seen?.succeeded ?? 0, dead: seen?.dead ?? 0, retried: seen?.retried ?? 0,

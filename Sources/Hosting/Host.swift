@@ -63,7 +63,8 @@ package final class Host {
     pool = ProcessWorkerPool(settings: workerSettings) { news in newsEar.host?.heard(news) }
     dispatcher = Dispatcher(
       functions: settings.declarations, recovery: recovery, log: TurnLog(store), workers: pool,
-      clocks: SystemClocks(), observer: bulletin, host: settings.hostNumber, grace: settings.grace)
+      clocks: SystemClocks(), observer: bulletin, host: settings.hostNumber, grace: settings.grace,
+      durability: settings.durability)
     do {
       timerDesk = try TimerDesk(
         settings.declarations, recovered: recovery.timers, dispatcher: dispatcher,

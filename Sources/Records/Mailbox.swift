@@ -28,13 +28,21 @@ final class Mailbox: Sendable {
     /// Since when there is something here that nobody waits for.
     var unawaitedSince: UInt64?
     var commits = CommitCounts()
-    /// Whoever waits in `take` looks again by itself, before anything here is overdue.
-    var isWatched = false
+    var writer = Watch.away
+  }
+
+  private enum Watch {
+    case away
+    /// It waits, and looks again by itself before anything here is overdue.
+    case watching
+    /// It waits for longer than that, and has to be woken for anything.
+    case asleep
   }
 
   private let state = Monitor(State())
 
   var backlog: Int { state.withLock { $0.backlog } }
+  var isWriterAsleep: Bool { state.withLock { $0.writer == .asleep } }
 
   /// `wakes` false leaves it to a later `wake` to tell the writer.
   func append(_ changes: [RecordChange], _ terms: CommitTerms, wakes: Bool = true) -> UInt64 {
@@ -49,7 +57,7 @@ final class Mailbox: Sendable {
         return (state.last, true)
       }
       if state.unawaitedSince == nil { state.unawaitedSince = MonotonicTime.now }
-      return (state.last, !state.isWatched)
+      return (state.last, state.writer != .watching)
     }
     if wakes, isNews { state.change { _ in } }
     return last
@@ -58,7 +66,7 @@ final class Mailbox: Sendable {
   /// Tells the writer what was appended without waking it.
   func wake() {
     let isNews = state.withLock { state in
-      state.awaited > 0 || state.unawaitedSince != nil && !state.isWatched
+      state.awaited > 0 || state.unawaitedSince != nil && state.writer != .watching
     }
     if isNews { state.change { _ in } }
   }
@@ -75,7 +83,8 @@ final class Mailbox: Sendable {
     var watchUntil: UInt64? = MonotonicTime.now + StoreLimits.lingerNanoseconds
     while true {
       let bound = [deadline, watchUntil].compactMap(\.self).min()
-      let isWatching = bound != nil
+      let soon = MonotonicTime.now + StoreLimits.lingerNanoseconds
+      let isWatching = bound.map { $0 <= soon } ?? false
       let taken = state.wait(until: bound) { state -> (groups: [ChangeGroup], isClosing: Bool)? in
         if state.awaited > 0 || state.isClosing { return Self.takeAll(&state) }
         if let since = state.unawaitedSince {
@@ -85,13 +94,13 @@ final class Mailbox: Sendable {
           // Woken for it: from now on it is watched.
           if !isWatching { return ([], false) }
         }
-        state.isWatched = isWatching
+        state.writer = isWatching ? .watching : .asleep
         return nil
       }
       if let taken, !taken.groups.isEmpty || taken.isClosing { return taken }
       let now = MonotonicTime.now
       let since = state.withLock { state in
-        state.isWatched = false
+        state.writer = .away
         return state.unawaitedSince
       }
       if let deadline, deadline <= now { return state.withLock { Self.takeAll(&$0) } }
@@ -104,7 +113,7 @@ final class Mailbox: Sendable {
       state.groups = []
       state.awaited = 0
       state.unawaitedSince = nil
-      state.isWatched = false
+      state.writer = .away
     }
     return state.groups
   }

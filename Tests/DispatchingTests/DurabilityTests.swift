@@ -62,6 +62,18 @@ struct DurabilityTests {
     #expect(ending.1 == CommitTerms(isAwaited: true, durability: .disk))
   }
 
+  @Test func `no promise is firmer than the store's`() {
+    let log = MemoryRecordLog()
+    let dispatcher = Dispatcher(
+      functions: [function("f", .disk), function("g", .memory)], recovery: log.restart(), log: log,
+      workers: ScriptedWorkers(), clocks: ManualClocks(), observer: Witness(), durability: .os)
+    for name in ["f", "g"] { dispatcher.accept([proposal(name)]) { _ in } }
+    log.commit()
+    #expect(
+      log.disk.values.sorted { $0.acceptance.function < $1.acceptance.function }
+        .map(\.acceptance.durability) == [.os, .memory])
+  }
+
   @Test func `a timer's instant is on disk before it fires, whatever its function promises`() {
     let house = TestHouse([function("f", .memory)])
     house.dispatcher.accept(

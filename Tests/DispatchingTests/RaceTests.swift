@@ -140,6 +140,23 @@ struct RaceTests {
     #expect(house.workers.started.count == 3)
   }
 
+  @Test func `what is hurried while its queue is paused runs when it is resumed`() throws {
+    let house = TestHouse([order])
+    let answer = house.send("order")
+    house.settle()
+    house.fail(house.workers.started[0], after: .seconds(600))
+    house.settle()
+    let id = try #require(answer.accepted?.invocation)
+    house.dispatcher.pause("queue:q", since: house.clocks.wall) {}
+    house.settle()
+    #expect(house.hurry(id))
+    house.settle()
+    #expect(house.workers.started.count == 1)
+    house.dispatcher.pause("queue:q", since: nil) {}
+    house.settle()
+    #expect(house.workers.started.count == 2)
+  }
+
   @Test func `who cancels twice on an old record ends it once`() throws {
     let house = TestHouse([order])
     house.dispatcher.pause("queue:q", since: house.clocks.wall) {}

@@ -29,6 +29,11 @@ struct DoorGuardTests {
     let guards = DoorGuard(token: "s3cret", hosts: all, hasAnyName: true)
     #expect(status(guards, [("Host", "apus.example"), bearer]) == nil)
     #expect(status(guards, [("Host", "apus.example")]) == 401)
+    let host = ("Host", "apus.example:7070")
+    for own in ["http://apus.example:7070", "https://apus.example:7070"] {
+      #expect(status(guards, [host, bearer, ("Origin", own)]) == nil, "\(own)")
+    }
+    #expect(status(guards, [host, bearer, ("Origin", "http://evil.example")]) == 403)
     let open = DoorGuard(token: nil, hosts: all, hasAnyName: true)
     #expect(status(open, [("Host", "apus.example")]) == 403)
   }
@@ -61,6 +66,8 @@ struct DoorGuardTests {
     for given in ["Bearer s3cret", "bearer  s3cret", "BEARER s3cret"] {
       #expect(status(guards, [host, ("Authorization", given)]) == nil, "\(given)")
     }
+    let twice = [("Authorization", "Bearer s3cret"), ("Authorization", "Bearer wrong")]
+    #expect(status(guards, [host] + twice) == 401)
     for given in ["Bearer s3cre", "s3cret", "Basic s3cret"] {
       #expect(status(guards, [host, ("Authorization", given)]) == 401, "\(given)")
     }

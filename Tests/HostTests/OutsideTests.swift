@@ -162,6 +162,9 @@ struct OutsideTests {
       #expect(try host.post("/v1/\(path)?dryRun=true").status == 400, "\(path)")
     }
     #expect(try host.get("/v1/queues/echo")["waiting"] as? Int == 1)
+    for path in ["queues/echo", "functions/echo", "timers", "invocations/0AKQNH4800000"] {
+      #expect(try host.controlDoor.send("GET", "/v1/\(path)?bogus=1").status == 400, "\(path)")
+    }
     let release = try #require(try host.items("/v1/releases").first?["number"] as? Int)
     let tried = try host.post("/v1/releases/\(release)/activate?dryRun=true")
     let answer = try JSONSerialization.jsonObject(with: Data(tried.body)) as? [String: Any]

@@ -78,6 +78,21 @@ struct CommitTests {
     #expect(MonotonicTime.now - began >= StoreLimits.lingerNanoseconds)
   }
 
+  @Test func `what nobody waits for wakes a writer that sleeps for long`() throws {
+    let mailbox = Mailbox()
+    let deadline = MonotonicTime.now + 600_000_000_000
+    let taken = Monitor<UInt64?>(nil)
+    let writer = RecordThread(owning: mailbox) { mailbox in
+      _ = mailbox.take(until: deadline)
+      taken.change { $0 = MonotonicTime.now }
+    }
+    try eventually("the writer sleeps") { mailbox.isWriterAsleep }
+    _ = mailbox.append([.accept(accepted(1))], CommitTerms(isAwaited: false))
+    let at = try #require(taken.wait(until: deadline) { $0 })
+    #expect(at < deadline)
+    writer.join()
+  }
+
   @Test func `what nobody waits for is written all the same`() throws {
     let test = try TestStore()
     for number in Int64(1)...3 {

@@ -120,6 +120,7 @@ extension FunctionsCommand {
       ("retry", retry),
       ("dead letter", function["deadLetter"].map { "to queue \($0)" } ?? "kept in the record"),
       ("payload", function["payloadLimit"].map { "at most \($0) bytes" }),
+      ("durability", function["durability"]),
       ("secrets", secrets.isEmpty ? nil : secrets),
       ("last minute", minute.joined(separator: ", ")),
       ("since start", counts.joined(separator: ", ")),
