@@ -407,8 +407,7 @@ private enum BankError: Error { case closed(hour: Int) }
     let worker = try WorkerInProcess {
       BatchHandler("Spin") { (events: [Event<Int>], context) in
         await Task.yield()
-        let end = ContinuousClock.now.advanced(by: .milliseconds(80))
-        while ContinuousClock.now < end {}
+        burn(milliseconds: 80)
         await Task.yield()
         for event in events { context.done(event) }
       }

@@ -271,8 +271,7 @@ private enum BankError: Error { case closed(hour: Int) }
     let worker = try WorkerInProcess {
       Handler("Spin") { (_: NoInput, _) in
         await Task.yield()
-        let end = ContinuousClock.now.advanced(by: .milliseconds(40))
-        while ContinuousClock.now < end {}
+        burn(milliseconds: 40)
         await Task.yield()
       }
       Handler("Idle") { (_: NoInput, _) in try await untilCancelled() }
