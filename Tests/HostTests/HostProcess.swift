@@ -138,7 +138,18 @@ final class HostProcess {
   }
 
   /// Blocks until nothing is unfinished.
-  func untilAllHasEnded() throws { try until { try self.unfinished() == 0 } }
+  ///
+  /// Work counts as ended as soon as its end is decided; what a listing tells is on disk.
+  func untilAllHasEnded() throws {
+    try until { try self.unfinished() == 0 && self.backlog() == 0 }
+  }
+
+  /// Changes that are not on disk yet.
+  private func backlog() throws -> Int {
+    let metrics = String(decoding: try controlDoor.send("GET", "/metrics").body, as: UTF8.self)
+    let line = metrics.split(separator: "\n").first { $0.hasPrefix("apus_record_backlog ") }
+    return try #require(line.flatMap { Int($0.split(separator: " ")[1]) })
+  }
 
   /// Looks once, and then whenever the host tells that something happened.
   func until(_ isSo: @escaping () throws -> Bool) throws {

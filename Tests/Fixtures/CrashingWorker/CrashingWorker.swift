@@ -8,7 +8,7 @@ import Glibc
   var functions: [any Function] {
     Handler("Wait") { (_: NoInput, context) in
       context.logger.info("waiting")
-      try await Task.sleep(for: .seconds(600))
+      try await untilCancelled()
     }
     Handler("Trap") { (_: NoInput, _) in try await settleThen { fatalError("on purpose") } }
     Handler("OutOfRange") { (index: Int, _) in
@@ -29,7 +29,8 @@ import Glibc
       context.logger.info("\(getpid())")
       while !Task.isCancelled {}
     }
-    // Runs until the file is there, and says where it ran.
+    // Runs until the file is there, and says where it ran. It polls: the file comes from another
+    // process, and a handler's library has nothing that watches files.
     Handler("Gate") { (path: String, _) in
       while access(path, F_OK) != 0 { try await Task.sleep(for: .milliseconds(5)) }
       return Int(getpid())
@@ -59,12 +60,17 @@ private func sort(_ event: Event<String>, _ context: BatchContext) async throws 
   case "exit": exit(3)
   case "wait":
     context.logger.info("waiting")
-    try await Task.sleep(for: .seconds(600))
+    try await untilCancelled()
   case "deaf":
     context.logger(for: event).info("deaf")
     while true { await Task.yield() }
   default: break
   }
+}
+
+private func untilCancelled() async throws {
+  for await _ in AsyncStream<Never>.makeStream().stream {}
+  try Task.checkCancellation()
 }
 
 /// Suspends first, so that the crash is not on the thread and in the slice that the attempt began in.
