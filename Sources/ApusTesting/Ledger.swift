@@ -93,8 +93,8 @@ final class Ledger: RecordLog {
     case .release(let id, let due):
       stories[id]?.state = .queued
       stories[id]?.due = due
-    case .redriven(let letter, _): dead.removeAll { $0 == letter }
-    case .relane, .timer, .pause, .purged, .deployed, .activated: break
+    case .redriven(let letter, _, _): dead.removeAll { $0 == letter }
+    case .relane, .timer, .pause, .purged, .deployed, .activated, .action, .declared: break
     }
   }
 

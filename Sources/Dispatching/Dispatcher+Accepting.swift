@@ -213,7 +213,7 @@ extension Dispatcher {
     let dueAt = max(now, proposal.dueAt ?? now)
     let standing = standing(
       of: proposal.event, priority: proposal.priority, at: proposal.function, dueAt)
-    return Acceptance(
+    var acceptance = Acceptance(
       id: ids.next(at: now), function: proposal.function, trigger: proposal.trigger,
       queue: proposal.queue, event: proposal.event, call: proposal.call,
       key: key(of: proposal, keep: declaration?.idempotency.keep ?? .zero, now: now),
@@ -222,6 +222,8 @@ extension Dispatcher {
       attemptsMax: isCall && !policy.attemptsAreGiven ? 1 : policy.attemptsMax,
       priority: proposal.priority, standing: standing,
       durability: declaration.map(durability) ?? durability)
+    if let fields = declaration?.fields { acceptance.fields = fields }
+    return acceptance
   }
 
   /// How an event stands among the others of its function, under the manifest of this moment.

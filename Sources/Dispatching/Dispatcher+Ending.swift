@@ -124,12 +124,13 @@ extension Dispatcher {
         text: $0, digest: hasher.digest(function: function.name, key: $0), body: nil,
         expiresAt: now + function.idempotency.keep)
     }
-    return Work(
-      Acceptance(
-        id: ids.next(at: now), function: function.name, trigger: "queue:\(queue)", queue: queue,
-        event: event, key: key, cause: work.id, hops: work.acceptance.hops + 1, createdAt: now,
-        dueAt: quietEnd(of: standing, dueAt, function), attemptsMax: function.retry.attemptsMax,
-        standing: standing, durability: durability(of: function)))
+    var acceptance = Acceptance(
+      id: ids.next(at: now), function: function.name, trigger: "queue:\(queue)", queue: queue,
+      event: event, key: key, cause: work.id, hops: work.acceptance.hops + 1, createdAt: now,
+      dueAt: quietEnd(of: standing, dueAt, function), attemptsMax: function.retry.attemptsMax,
+      standing: standing, durability: durability(of: function))
+    acceptance.fields = function.fields
+    return Work(acceptance)
   }
 
   static func lineage(of work: Work, hops: Int) -> [Event.Extension] {

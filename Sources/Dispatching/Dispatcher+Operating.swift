@@ -2,6 +2,22 @@
 
 package import Invocations
 
+/// How a dead letter is sent again.
+package struct Redrive {
+  /// In the place of the letter's own.
+  package var event: Event?
+  /// Another function than the letter's own.
+  package var function: String?
+  /// The operator's action that asked for it.
+  package var action: Int?
+
+  package init(event: Event? = nil, function: String? = nil, action: Int? = nil) {
+    self.event = event
+    self.function = function
+    self.action = action
+  }
+}
+
 extension Dispatcher {
   // MARK: Pause
 
@@ -144,38 +160,57 @@ extension Dispatcher {
 
   /// Sends a dead letter again as a new invocation that names the old one.
   ///
-  /// `delay` keeps many of them from running all at once.
   package func redrive(
-    _ letter: Acceptance, delay: Duration = .zero,
+    _ letter: Acceptance, _ wish: Redrive = Redrive(),
     answered: @escaping (Result<[Accepted], Refusal>) -> Void
   ) {
-    guard let desk = desks[letter.function], desk.isDeclared else {
-      return answered(.failure(.unknownFunction(letter.function)))
+    let function = wish.function ?? letter.function
+    guard let desk = desks[function], desk.isDeclared else {
+      return answered(.failure(.unknownFunction(function)))
     }
-    let now = clocks.wall
-    let work = Work(
-      Acceptance(
-        id: ids.next(at: now), function: letter.function, trigger: letter.trigger,
-        queue: letter.queue, event: letter.event, call: letter.call, cause: letter.cause,
-        redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now + delay,
-        attemptsMax: attemptsMax(of: letter, at: desk), priority: letter.priority,
-        standing: redriveStanding(of: letter, at: desk),
-        durability: durability(of: desk.declaration)))
     if isDraining { return answered(.failure(.draining)) }
+    let bytes = (wish.event ?? letter.event).data.count
+    guard bytes <= desk.declaration.payloadBytesMax else {
+      let limit = desk.declaration.payloadBytesMax
+      return answered(
+        .failure(.payloadTooLarge(function: function, bytes: bytes, bytesMax: limit)))
+    }
+    let work = Work(again(letter, wish, at: desk))
     guard redriven.note(letter.id) else { return answered(.failure(.alreadyRedriven(letter.id))) }
     if let refusal = refusalOfRedrive(desk) {
       redriven.forget(letter.id)
       return answered(.failure(refusal))
     }
     enrol(work)
-    let item = Accepted(event: letter.event.id, invocation: work.id, isDuplicate: false)
-    record([.accept(work.acceptance), .redriven(letter.id, as: work.id)], entering: [work]) {
-      [self] in
+    let item = Accepted(event: work.acceptance.event.id, invocation: work.id, isDuplicate: false)
+    record(
+      [.accept(work.acceptance), .redriven(letter.id, as: work.id, by: wish.action)],
+      entering: [work]
+    ) { [self] in
       if work.wasRefused { redriven.forget(letter.id) }
       answered(
         work.wasRefused
           ? .failure(.storeStalled(reason: "the record could not be written")) : .success([item]))
     }
+  }
+
+  private func again(_ letter: Acceptance, _ wish: Redrive, at desk: FunctionDesk) -> Acceptance {
+    let now = clocks.wall
+    var again = Acceptance(
+      id: ids.next(at: now), function: letter.function, trigger: letter.trigger,
+      queue: letter.queue, event: wish.event ?? letter.event, call: letter.call,
+      cause: letter.cause, redriveOf: letter.id, hops: 0, createdAt: now, dueAt: now,
+      attemptsMax: attemptsMax(of: letter, at: desk), priority: letter.priority,
+      durability: durability(of: desk.declaration))
+    // No trigger of the other function brought it, and no pause of the queue holds it up.
+    if let function = wish.function, function != letter.function {
+      again.function = function
+      again.trigger = "redrive"
+      again.queue = nil
+    }
+    again.standing = redriveStanding(of: again, at: desk)
+    again.fields = desk.declaration.fields
+    return again
   }
 
   /// As the manifest has it now; a call has one attempt unless it says otherwise.
@@ -200,9 +235,17 @@ extension Dispatcher {
       ? nil : .queueFull(function: desk.declaration.name, limit: limit)
   }
 
-  package func purge(_ ids: [InvocationID], then told: @escaping () -> Void) {
-    record([.purged(ids)], then: told)
+  package func purge(_ ids: [InvocationID], by action: Int?, then told: @escaping () -> Void) {
+    record([.purged(ids, by: action)], then: told)
   }
+
+  /// Notes what an operator does, or how far it has come.
+  package func note(_ action: OperatorAction, then told: (() -> Void)? = nil) {
+    record([.action(action)], then: told)
+  }
+
+  /// Tells the record what the live release asks of it.
+  package func note(_ rules: RecordRules) { record([.declared(rules)]) }
 
   /// The listener's client has gone; the invocation goes on without it.
   package func abandon(_ id: InvocationID, _ listener: any CallListener) {

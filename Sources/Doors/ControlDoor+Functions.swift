@@ -31,7 +31,9 @@ extension ControlDoor {
       guard isKnown else {
         return exchange.respond(.problem(.notFound(subject)))
       }
-      self?.respond(exchange) { json in
+      guard let self else { return exchange.abort() }
+      house.note(isPaused ? .pause : .resume, subject, by: operatorName(exchange))
+      respond(exchange) { json in
         json.object { json in
           json.field("subject", subject)
           json.field("paused", isPaused)
@@ -85,9 +87,10 @@ extension ControlDoor {
   private static let shownFiringsMax = 20
 
   private func fire(_ exchange: HTTPExchange, _ name: String) {
-    let isKnown = house.fire(timer: name) { outcome in
+    let isKnown = house.fire(timer: name) { [weak self] outcome in
       switch outcome {
       case .success(let items):
+        if let self { house.note(.fire, "timer:\(name)", by: operatorName(exchange)) }
         var json = JSONWriter()
         json.accepted(items)
         exchange.respond(.json(202, json.bytes))

@@ -7,10 +7,15 @@ import Invocations
 
 extension ControlDoor {
   func invocations(_ exchange: HTTPExchange, _ path: [String]) throws(RequestFault) {
-    guard let first = path.first else {
+    switch path.first {
+    case nil:
       let query = try RequestQuery(exchange.request.query, allowed: RequestQuery.filters)
       return list(exchange, try query.filter(now: house.clocks.wall), among: .all)
+    case "retry": return try bulk(exchange, .retry)
+    case "cancel": return try bulk(exchange, .cancel)
+    default: break
     }
+    let first = path[0]
     let id = try id(first)
     house.invocation(id) { [weak self] outcome in
       switch outcome {
@@ -25,6 +30,7 @@ extension ControlDoor {
     switch verb {
     case "cancel": cancel(exchange, record)
     case "retry": retry(exchange, record)
+    case "chain": chain(exchange, record.acceptance.id)
     case "why":
       house.ahead(of: record) { [weak self] outcome in
         guard let self else { return exchange.abort() }
@@ -78,6 +84,7 @@ extension ControlDoor {
         .problem(
           .conflict("already-ended", "invocation \(record.acceptance.id) is \(record.state)")))
     }
+    house.note(.cancel, "\(record.acceptance.id)", by: operatorName(exchange))
     respond(exchange, 202) { json in
       json.object { json in
         json.field("invocation", "\(record.acceptance.id)")
@@ -89,19 +96,22 @@ extension ControlDoor {
   /// A waiting or held one at once; a dead or cancelled one as a new invocation that names it.
   private func retry(_ exchange: HTTPExchange, _ record: InvocationRecord) {
     let id = record.acceptance.id
+    let name = operatorName(exchange)
     switch record.state {
     case .waiting:
       guard house.hurry(record) else {
         return exchange.respond(
           .problem(.conflict("not-waiting", "invocation \(id) is not waiting any more")))
       }
+      house.note(.retry, "\(id)", by: name)
       respond(exchange, 202) { json in json.object { $0.field("invocation", "\(id)") } }
     case .dead, .cancelled:
       if let again = record.redrivenAs {
         let detail = "invocation \(id) was sent again as \(again)"
         return exchange.respond(.problem(.conflict("already-redriven", detail)))
       }
-      house.redrive(record.acceptance, delay: .zero) { outcome in
+      let action = house.note(.redrive, "\(id)", by: name)
+      house.redrive(record.acceptance, by: action) { outcome in
         switch outcome {
         case .success(let items):
           var json = JSONWriter()
@@ -115,6 +125,7 @@ extension ControlDoor {
         return exchange.respond(
           .problem(.conflict("not-held", "invocation \(id) is not held any more")))
       }
+      house.note(.retry, "\(id)", by: name)
       respond(exchange, 202) { json in json.object { $0.field("invocation", "\(id)") } }
     case .queued, .running, .succeeded:
       exchange.respond(
@@ -142,82 +153,6 @@ extension ControlDoor {
     case nil:
       let query = try RequestQuery(exchange.request.query, allowed: RequestQuery.filters)
       list(exchange, try query.filter(now: house.clocks.wall), among: .deadLetters)
-    }
-  }
-
-  private func bulk(_ exchange: HTTPExchange, _ verb: BulkAction.Verb) throws(RequestFault) {
-    let allowed = RequestQuery.filters.union(
-      ["dryRun", "all"] + (verb == .redrive ? ["rate"] : []))
-    let query = try RequestQuery(exchange.request.query, allowed: allowed)
-    let wish = try BulkWish(exchange.request.body)
-    var filter = try query.filter(now: house.clocks.wall)
-    filter.limit = InvocationFilter.limitMax
-    let isDryRun = try query.flag("dryRun") || wish.isDryRun
-    let isAll = try query.flag("all") || wish.isAll
-    guard wish.ids.isEmpty || !filter.isSelective else {
-      throw RequestFault("two-selections", "ids and filters exclude each other")
-    }
-    let isSelective = !wish.ids.isEmpty || filter.isSelective
-    guard isSelective || isAll || isDryRun else {
-      throw RequestFault(
-        "no-selection",
-        "name dead letters by {\"ids\": […]} in the body or by a filter in the query, "
-          + "or say all=true for every one")
-    }
-    let pace = try RedrivePace.read(query["rate"] ?? wish.rate)
-    BulkAction(verb, on: house, exchange, isDryRun: isDryRun, pace: pace).begin(wish.ids, filter)
-  }
-}
-
-extension InvocationFilter {
-  /// True when it leaves out anything at all.
-  var isSelective: Bool {
-    function != nil || reason != nil || queue != nil || key != nil || since != nil || until != nil
-      || text != nil
-  }
-}
-
-/// The body of a bulk call: `{"ids": […], "dryRun": true, "all": true, "rate": "10/s"}`, or nothing.
-struct BulkWish {
-  static let idsMax = 10_000
-
-  var ids: [InvocationID] = []
-  var isDryRun = false
-  var isAll = false
-  var rate: String?
-
-  init(_ body: [UInt8]) throws(RequestFault) {
-    guard !body.isEmpty else { return }
-    do {
-      try JSONScanner.validate(body)
-      for (name, value) in try JSONScanner.members(of: body) {
-        switch name {
-        case "ids": ids = try Self.ids(Array(value.bytes))
-        case "dryRun": isDryRun = value.text == "true"
-        case "all": isAll = value.text == "true"
-        case "rate": rate = value.string ?? value.text
-        default:
-          throw RequestFault(
-            "bad-body", "unknown member '\(name)'; there are ids, dryRun, all, rate")
-        }
-      }
-    } catch let fault as RequestFault {
-      throw fault
-    } catch {
-      throw RequestFault("bad-body", "the body must be a JSON object: \(error)")
-    }
-  }
-
-  private static func ids(_ bytes: [UInt8]) throws -> [InvocationID] {
-    let elements = try JSONScanner.elements(of: bytes)
-    guard elements.count <= idsMax else {
-      throw RequestFault("bad-body", "at most \(idsMax) ids; got \(elements.count)")
-    }
-    return try elements.map { element in
-      guard let id = element.string.flatMap(InvocationID.init) else {
-        throw RequestFault("bad-body", "'\(element.text ?? "null")' is not an invocation id")
-      }
-      return id
     }
   }
 }

@@ -95,6 +95,8 @@ package final class ControlDoor: HTTPResponder {
     case ("v1", "timers", _): try timers(exchange, Array(path.dropFirst(2)))
     case ("v1", "invocations", _): try invocations(exchange, Array(path.dropFirst(2)))
     case ("v1", "dead-letters", _): try deadLetters(exchange, Array(path.dropFirst(2)))
+    case ("v1", "errors", _): try errors(exchange, Array(path.dropFirst(2)))
+    case ("v1", "actions", _): try actions(exchange, Array(path.dropFirst(2)))
     case ("v1", "stream", _): try stream(exchange)
     case ("v1", "releases", _): try releases(exchange, Array(path.dropFirst(2)))
     case ("v1", "executables", _): try executables(exchange, Array(path.dropFirst(2)))
@@ -152,8 +154,11 @@ enum Call {
     guard path.first == "v1", let verb = path.last else { return false }
     guard method == "POST" else { return takesNoQuery(reading: path) }
     switch verb {
-    case "pause", "resume", "fire", "retry", "cancel", "releases": return true
+    case "pause", "resume", "fire", "releases": return true
+    // Of one; of many they take filters.
+    case "retry", "cancel": return path.count > 3
     case "purge": return path.dropFirst().first == "queues"
+    case "abort": return true
     default: return false
     }
   }
@@ -162,7 +167,7 @@ enum Call {
   private static func takesNoQuery(reading path: [String]) -> Bool {
     switch (path.count > 1 ? path[1] : "", path.count) {
     case ("timers", 2...3), ("queues", 3), ("functions", 3), ("invocations", 3...4),
-      ("releases", 3), ("dead-letters", 3):
+      ("releases", 3), ("dead-letters", 3), ("actions", 3), ("errors", 3):
       true
     default: false
     }
@@ -170,14 +175,18 @@ enum Call {
 
   private static func methods(below path: [String]) -> [String]? {
     switch (path[0], path.count, path.last) {
+    case ("invocations", 2, "retry"), ("invocations", 2, "cancel"): ["POST"]
     case ("queues", 1, _), ("queues", 2, _), ("functions", 1, _), ("functions", 2, _),
       ("timers", 1, _), ("timers", 2, _), ("invocations", 1, _), ("invocations", 2, _),
-      ("invocations", 3, "why"), ("dead-letters", 1, _), ("stream", 1, _), ("releases", 2, _):
+      ("invocations", 3, "why"), ("invocations", 3, "chain"), ("dead-letters", 1, _),
+      ("stream", 1, _), ("releases", 2, _), ("errors", 1, _), ("errors", 2, _), ("actions", 1, _),
+      ("actions", 2, _):
       ["GET"]
     case ("events", 1, _), ("dead-letters", 2, "redrive"), ("dead-letters", 2, "purge"),
       ("queues", 3, "pause"), ("queues", 3, "resume"), ("queues", 3, "purge"),
       ("functions", 3, "pause"), ("functions", 3, "resume"), ("functions", 3, "invoke"),
-      ("timers", 3, "fire"), ("invocations", 3, "retry"), ("invocations", 3, "cancel"):
+      ("timers", 3, "fire"), ("invocations", 3, "retry"), ("invocations", 3, "cancel"),
+      ("actions", 3, "abort"):
       ["POST"]
     case ("queues", 3, "messages"), ("releases", 1, _): ["GET", "POST"]
     case ("releases", 3, "activate"): ["POST"]

@@ -41,6 +41,14 @@ package protocol House: AnyObject {
   func invocation(
     _ id: InvocationID,
     then: @escaping @LoopActor (Result<InvocationRecord?, InspectionFault>) -> Void)
+  /// Errors by fingerprint.
+  func errors(
+    _ filter: ErrorFilter,
+    then: @escaping @LoopActor (Result<[ErrorGroup], InspectionFault>) -> Void)
+  /// Everything that came of one first event.
+  func chain(
+    of id: InvocationID,
+    then: @escaping @LoopActor (Result<InvocationChain, InspectionFault>) -> Void)
   func missedInstants(
     of timer: String,
     then: @escaping @LoopActor (Result<[MissedInstant], InspectionFault>) -> Void)
@@ -64,9 +72,27 @@ package protocol House: AnyObject {
   /// Lets held work run again; false when it is not held.
   func release(_ record: InvocationRecord) -> Bool
   func redrive(
-    _ letter: Acceptance, delay: Duration,
+    _ letter: Acceptance, by action: Int,
     answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void)
-  func purge(_ letters: [InvocationID], then: @escaping @LoopActor () -> Void)
+
+  // What an operator does to many, and what they did.
+  func count(
+    _ filter: InvocationFilter, among: Selection,
+    then: @escaping @LoopActor (Result<Int, InspectionFault>) -> Void)
+  /// `told` when it has ended; of one with a pace when it is known how many there are.
+  func begin(
+    _ wish: ActionWish, told: @escaping @LoopActor (OperatorAction) -> Void
+  ) throws(ActionFault)
+  /// False where no such action runs.
+  func abort(action number: Int, by name: String) -> Bool
+  func actions(
+    before number: Int?, limit: Int,
+    then: @escaping @LoopActor (Result<[OperatorAction], InspectionFault>) -> Void)
+  func action(
+    _ number: Int, then: @escaping @LoopActor (Result<OperatorAction?, InspectionFault>) -> Void)
+  /// Puts a single deed on record; its number.
+  @discardableResult
+  func note(_ verb: OperatorAction.Verb, _ subject: String, by name: String) -> Int
 
   // Releases.
   func deploy(
@@ -83,12 +109,6 @@ package protocol House: AnyObject {
   func shelve(
     _ part: ExecutablePart?, of hash: String,
     then: @escaping @LoopActor (Result<ShelvedExecutable, ShelfFault>?) -> Void)
-}
-
-package enum Selection: Sendable {
-  case all
-  /// Dead, not sent again and not thrown away.
-  case deadLetters
 }
 
 /// The record could not be read now; nothing is wrong with the question.

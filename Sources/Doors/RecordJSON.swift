@@ -37,10 +37,11 @@ extension JSONWriter {
       json.field("hops", record.acceptance.hops)
       json.field("duplicates", record.duplicates)
       json.result(record.result)
-      json.error(record.error)
+      json.error(record.error, record.fingerprint)
       json.field("cause", record.acceptance.cause.map { "\($0)" })
       json.field("redriveOf", record.acceptance.redriveOf.map { "\($0)" })
       json.field("redrivenAs", record.redrivenAs.map { "\($0)" })
+      json.field("settledBy", record.settledBy)
       json.field("replacedBy", record.replacedBy.map { "\($0)" })
       if let call = record.acceptance.call { json.call(call) }
       if isWhole { json.story(of: record) }
@@ -105,12 +106,13 @@ extension JSONWriter {
     }
   }
 
-  mutating func error(_ error: ErrorRecord?) {
+  mutating func error(_ error: ErrorRecord?, _ fingerprint: Fingerprint? = nil) {
     guard let error else { return field("error", nil as String?) }
     object("error") { json in
       json.field("code", error.code)
       json.field("message", error.message)
       json.field("type", error.type)
+      if let fingerprint { json.field("fingerprint", "\(fingerprint)") }
     }
   }
 
@@ -138,7 +140,7 @@ extension JSONWriter {
       json.field("worker", attempt.worker)
       json.field("boot", attempt.boot)
       json.field("release", attempt.release)
-      json.error(attempt.error)
+      json.error(attempt.error, attempt.fingerprint)
     }
   }
 

@@ -6,7 +6,15 @@ import Invocations
 import Schedules
 
 struct RequestQuery {
-  private var values: [String: String] = [:]
+  private var values: [String: [String]] = [:]
+
+  /// Those that may come more than once.
+  private static let lists: Set<String> = ["where", "set"]
+
+  /// As an action keeps them.
+  init(_ fields: [HTTPCall.Field]) {
+    for field in fields { values[field.name, default: []].append(field.value) }
+  }
 
   init(_ query: String?, allowed: Set<String>) throws(RequestFault) {
     for part in (query ?? "").split(separator: "&") {
@@ -19,16 +27,19 @@ struct RequestQuery {
           "unknown query parameter '\(name)'; this call takes "
             + (allowed.isEmpty ? "none" : allowed.sorted().joined(separator: ", ")))
       }
-      guard values.updateValue(value, forKey: name) == nil else {
+      guard values[name] == nil || Self.lists.contains(name) else {
         throw RequestFault("repeated-parameter", "query parameter '\(name)' is given twice")
       }
+      values[name, default: []].append(value)
     }
   }
 
-  subscript(_ name: String) -> String? { values[name].flatMap { $0.isEmpty ? nil : $0 } }
+  subscript(_ name: String) -> String? { values[name]?.first.flatMap { $0.isEmpty ? nil : $0 } }
+
+  func all(_ name: String) -> [String] { values[name] ?? [] }
 
   func flag(_ name: String) throws(RequestFault) -> Bool {
-    switch values[name] {
+    switch values[name]?.first {
     case nil, "false": return false
     case "", "true": return true
     case let other?:
@@ -81,8 +92,28 @@ struct RequestFault: Error {
 
 extension RequestQuery {
   static let filters: Set<String> = [
-    "function", "state", "reason", "queue", "key", "since", "until", "text", "limit", "cursor",
+    "function", "state", "reason", "queue", "key", "since", "until", "text", "where", "fingerprint",
+    "release", "limit", "cursor",
   ]
+
+  /// Conditions on values of the event in one call.
+  static let matchesMax = 8
+
+  /// What selects, as an action keeps it: times as instants, whatever the clock says later.
+  func kept(_ filter: InvocationFilter) -> [HTTPCall.Field] {
+    var fields: [HTTPCall.Field] = []
+    for name in ["function", "reason", "queue", "key", "text", "fingerprint", "release"] {
+      if let value = self[name] { fields.append(.init(name: name, value: value)) }
+    }
+    if !filter.states.isEmpty {
+      let states = filter.states.map(\.description).joined(separator: ",")
+      fields.append(.init(name: "state", value: states))
+    }
+    if let since = filter.since { fields.append(.init(name: "since", value: since.text)) }
+    if let until = filter.until { fields.append(.init(name: "until", value: until.text)) }
+    for match in all("where") { fields.append(.init(name: "where", value: match)) }
+    return fields
+  }
 
   func filter(now: WallTime) throws(RequestFault) -> InvocationFilter {
     var filter = InvocationFilter()
@@ -102,6 +133,14 @@ extension RequestQuery {
       }
       filter.reason = reason
     }
+    filter.matches = try matches()
+    if let text = self["fingerprint"] { filter.fingerprint = try fingerprint(text) }
+    if let text = self["release"] {
+      guard let number = Int(text), number > 0 else {
+        throw RequestFault("bad-parameter", "'release' must be the number of one; got '\(text)'")
+      }
+      filter.release = number
+    }
     filter.since = try time("since", now: now)
     filter.until = try time("until", now: now)
     filter.limit = try limit()
@@ -112,6 +151,35 @@ extension RequestQuery {
       filter.before = id
     }
     return filter
+  }
+
+  private func matches() throws(RequestFault) -> [FieldMatch] {
+    let texts = all("where")
+    guard texts.count <= Self.matchesMax else {
+      throw RequestFault(
+        "bad-parameter", "'where' may come \(Self.matchesMax) times; got \(texts.count)")
+    }
+    var matches: [FieldMatch] = []
+    for text in texts {
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, let path = EventPath(String(parts[0])) else {
+        throw RequestFault(
+          "bad-parameter",
+          "'where' must be a path of the event and its value, such as data.orderId=ord-9182; got "
+            + "'\(text)'")
+      }
+      matches.append(FieldMatch(path: path, value: String(parts[1])))
+    }
+    return matches
+  }
+
+  func fingerprint(_ text: String) throws(RequestFault) -> Fingerprint {
+    guard let fingerprint = Fingerprint(text) else {
+      throw RequestFault(
+        "bad-parameter",
+        "'fingerprint' is ten characters, as the list of errors shows them; got '\(text)'")
+    }
+    return fingerprint
   }
 
   private func unknownWord(_ name: String, _ word: String, _ words: [String]) -> RequestFault {
@@ -129,7 +197,7 @@ extension RequestQuery {
   }
 
   /// RFC 3339, or a duration back from now such as `2h`.
-  private func time(_ name: String, now: WallTime) throws(RequestFault) -> WallTime? {
+  func time(_ name: String, now: WallTime) throws(RequestFault) -> WallTime? {
     guard let text = self[name] else { return nil }
     if let back = milliseconds(text) {
       return WallTime(milliseconds: now.milliseconds - back)

@@ -194,14 +194,10 @@ extension Host: House {
   }
 
   package func redrive(
-    _ letter: Acceptance, delay: Duration,
+    _ letter: Acceptance, by action: Int,
     answered: @escaping @LoopActor (Result<[Accepted], Refusal>) -> Void
   ) {
-    dispatcher.redrive(letter, delay: delay) { answered($0) }
-  }
-
-  package func purge(_ letters: [InvocationID], then: @escaping @LoopActor () -> Void) {
-    dispatcher.purge(letters) { then() }
+    dispatcher.redrive(letter, Redrive(action: action)) { answered($0) }
   }
 }
 
@@ -210,7 +206,7 @@ extension InspectionFault {
 }
 
 /// Brings an answer from a reader thread back to the loop.
-private struct Handover<Value: Sendable>: Sendable {
+struct Handover<Value: Sendable>: Sendable {
   let receive: @Sendable @LoopActor (Value) -> Void
 
   @LoopActor

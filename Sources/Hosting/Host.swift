@@ -31,6 +31,9 @@ package final class Host {
   let pool: ProcessWorkerPool
   let dispatcher: Dispatcher
   let timerDesk: TimerDesk
+  private(set) lazy var actionDesk = ActionDesk(openActions, lastAction, of: self)
+  private let openActions: [OperatorAction]
+  private let lastAction: Int
   package private(set) var router: Router
   package private(set) var roster = WorkerRoster()
   private var launchNumber = 0
@@ -54,6 +57,8 @@ package final class Host {
     self.settings = settings
     self.store = store
     boot = recovery.boot
+    openActions = recovery.openActions
+    lastAction = recovery.lastAction
     do { router = try Router(settings.declarations) } catch { throw .routes("\(error)") }
 
     var workerSettings = WorkerSettings(secret: settings.secret)
@@ -164,6 +169,7 @@ package final class Host {
     switching()
     dispatcher.release = number
     dispatcher.redeclare(declarations)
+    dispatcher.note(RecordRules(declarations))
     setAlarm()
   }
 

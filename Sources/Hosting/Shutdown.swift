@@ -1,7 +1,7 @@
 // Stop, in the reverse of the journey: nothing new comes in, what runs may end, the rest is given
 // back without using an attempt, and the record is the last to close.
 //
-//   1 doors stop listening, timers stop, the dispatcher starts and accepts nothing
+//   1 doors stop listening, timers and operators' actions stop, the dispatcher starts and accepts nothing
 //   2 workers finish what they run, until the time is over
 //   3 what still runs is given back; its workers are killed
 //   4 connections end
@@ -17,6 +17,7 @@ import Workers
 extension Host {
   func stop(within time: Duration, done: @escaping @LoopActor () -> Void) {
     timerDesk.stop()
+    actionDesk.stop()
     dispatcher.drain()
     functionServer?.stopListening()
     for server in controlServers { server.stopListening() }

@@ -71,6 +71,7 @@ package final class RunningHost: Sendable {
         do throws(HostFault) {
           let addresses = try host.openDoors()
           host.timerDesk.start()
+          host.actionDesk.resume()
           return .success(addresses)
         } catch { return .failure(error) }
       }.get()

@@ -29,6 +29,10 @@ package struct FunctionDeclaration: Sendable, Equatable {
   package var worker: WorkerKind
   /// What an acknowledgement of its events is worth.
   package var durability: Durability
+  /// Values of its events by which their invocations are found.
+  package var fields: [EventPath]
+  /// Where the host's rules for what has ended do not hold.
+  package var keep: Keeping
 
   package init(
     name: String, handler: String, summary: String = "", triggers: [Trigger],
@@ -38,7 +42,7 @@ package struct FunctionDeclaration: Sendable, Equatable {
     idempotency: IdempotencyPolicy = IdempotencyPolicy(), deadLetter: String? = nil,
     onCrash: CrashPolicy = .retry, queueLimit: Int = 100_000, payloadBytesMax: Int = 1 << 20,
     environment: [String: String] = [:], secrets: [String] = [], worker: WorkerKind = .shared,
-    durability: Durability = .disk
+    durability: Durability = .disk, fields: [EventPath] = [], keep: Keeping = Keeping()
   ) {
     self.name = name
     self.handler = handler
@@ -61,6 +65,8 @@ package struct FunctionDeclaration: Sendable, Equatable {
     self.secrets = secrets
     self.worker = worker
     self.durability = durability
+    self.fields = fields
+    self.keep = keep
   }
 
   package var queues: [String] {

@@ -12,8 +12,13 @@ package struct InvocationFilter: Sendable, Equatable {
   package var key: String?
   package var since: WallTime?
   package var until: WallTime?
-  /// A part of the error's message or of the event's data, as written.
+  /// A part of an error's message, of a log line or of the event's data, in upper or lower case.
   package var text: String?
+  /// Values of the event, all of which must be as given.
+  package var matches: [FieldMatch] = []
+  /// An error that one of its attempts ended with; of dead letters, the one they died of.
+  package var fingerprint: Fingerprint?
+  package var release: Int?
   package var limit: Int
   /// Ids below this one: the `next` of the page before.
   package var before: InvocationID?
@@ -33,6 +38,17 @@ package struct InvocationFilter: Sendable, Equatable {
     self.text = text
     self.limit = limit
     self.before = before
+  }
+}
+
+/// A value of the event, as text: `data.orderId` is `ord-9182`.
+package struct FieldMatch: Sendable, Equatable {
+  package var path: EventPath
+  package var value: String
+
+  package init(path: EventPath, value: String) {
+    self.path = path
+    self.value = value
   }
 }
 
@@ -73,6 +89,11 @@ package struct InvocationRecord: Sendable, Equatable {
   /// The attempt that runs.
   package var underWay: AttemptStart?
 
+  /// The operator's action that sent it again or threw it away.
+  package var settledBy: Int?
+  /// Of its error.
+  package var fingerprint: Fingerprint?
+
   // Filled by `show` only.
   package var history: [AttemptRecord]
   package var logs: [LogLine]
@@ -90,4 +111,36 @@ package struct InvocationRecord: Sendable, Equatable {
     logs = []
     emitted = []
   }
+}
+
+package enum Selection: Sendable {
+  case all
+  /// Dead, not sent again and not thrown away.
+  case deadLetters
+}
+
+/// What came of one first event, each after the one it came of.
+package struct InvocationChain: Sendable {
+  /// More are not looked for.
+  package static let linksMax = 200
+
+  package enum Link: String, Sendable { case first, emitted, redriven }
+
+  package struct Node: Sendable {
+    package var record: InvocationRecord
+    package var parent: InvocationID?
+    package var link: Link
+
+    package init(record: InvocationRecord, parent: InvocationID?, link: Link) {
+      self.record = record
+      self.parent = parent
+      self.link = link
+    }
+  }
+
+  package var nodes: [Node] = []
+  /// There are more.
+  package var isCut = false
+
+  package init() {}
 }

@@ -31,17 +31,10 @@ package struct InvocationID: RawRepresentable, Hashable, Comparable, Sendable {
 }
 
 extension InvocationID: LosslessStringConvertible, CustomStringConvertible {
-  private static let alphabet = Array("0123456789ABCDEFGHJKMNPQRSTVWXYZ".utf8)
+  private static let digits = 13
 
   package var description: String {
-    String(unsafeUninitializedCapacity: 13) { characters in
-      var rest = UInt64(bitPattern: rawValue)
-      for place in stride(from: 12, through: 0, by: -1) {
-        characters[place] = Self.alphabet[Int(rest & 31)]
-        rest >>= 5
-      }
-      return 13
-    }
+    CrockfordBase32.text(UInt64(bitPattern: rawValue), digits: Self.digits)
   }
 
   /// Reads what `description` wrote; lower case and the look-alikes I, L and O are taken as
@@ -49,23 +42,10 @@ extension InvocationID: LosslessStringConvertible, CustomStringConvertible {
   ///
   /// Anything else is nil.
   package init?(_ text: String) {
-    guard text.utf8.count == 13 else { return nil }
-    var value: UInt64 = 0
-    for character in text.utf8 {
-      guard let digit = Self.digit(character), value <= UInt64.max >> 5 else { return nil }
-      value = value << 5 | digit
-    }
-    guard let signed = Int64(exactly: value) else { return nil }
+    guard let value = CrockfordBase32.number(text, digits: Self.digits),
+      let signed = Int64(exactly: value)
+    else { return nil }
     self.init(rawValue: signed)
-  }
-
-  private static func digit(_ character: UInt8) -> UInt64? {
-    let upper = character >= 97 && character <= 122 ? character - 32 : character
-    switch upper {
-    case UInt8(ascii: "I"), UInt8(ascii: "L"): return 1
-    case UInt8(ascii: "O"): return 0
-    default: return alphabet.firstIndex(of: upper).map { UInt64($0) }
-    }
   }
 }
 

@@ -25,6 +25,8 @@ package struct Acceptance: Sendable, Equatable {
   package var standing: Standing
   /// As its function's manifest had it when it was accepted.
   package var durability: Durability
+  /// Values by which it can be found, as its function's manifest names them; not read back.
+  package var fields: [EventPath] = []
 
   package init(
     id: InvocationID, function: String, trigger: String, queue: String? = nil, event: Event,
@@ -148,6 +150,8 @@ package struct AttemptRecord: Sendable, Equatable {
   package var outcome: Outcome
   package var error: ErrorRecord?
   package var cpuMicroseconds: Int64
+  /// The most memory its worker had taken up to its end; 0 where that is not known.
+  package var memoryBytes: Int64 = 0
   /// Which release ran it; nil where releases are not kept.
   package var release: Int?
 
@@ -287,14 +291,18 @@ package enum RecordChange: Sendable, Equatable {
   case timer(TimerAdvance)
   /// `function:charge-payment` or `queue:payments`.
   case pause(subject: String, since: WallTime?)
-  /// The dead letter was sent again as another invocation.
-  case redriven(InvocationID, as: InvocationID)
+  /// The dead letter was sent again as another invocation, by an action.
+  case redriven(InvocationID, as: InvocationID, by: Int?)
   /// Dead letters an operator threw away: still in the log, no longer in the list.
-  case purged([InvocationID])
+  case purged([InvocationID], by: Int?)
+  /// A new action, or how far it has come.
+  case action(OperatorAction)
   /// The event of this invocation was sent again and did not run again.
   case duplicate(InvocationID)
   case deployed(ReleaseRecord)
   case activated(Activation)
+  /// What the live release says of the record itself.
+  case declared(RecordRules)
 }
 
 package struct AttemptStart: Sendable, Equatable {

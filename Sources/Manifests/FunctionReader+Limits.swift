@@ -145,6 +145,40 @@ extension FunctionReader {
     }
   }
 
+  mutating func readRecord(
+    from fields: ManifestFields, into declaration: inout FunctionDeclaration
+  ) {
+    declaration.fields = paths(fields["fields"])
+    declaration.keep = keep(fields["keep"])
+  }
+
+  private mutating func paths(_ field: ManifestField?) -> [EventPath] {
+    guard let field else { return [] }
+    guard case .list(let items) = field.value.content else {
+      expected("a list of paths such as [data.orderId, data.customerId]", field)
+      return []
+    }
+    guard allows(items.count, of: field, in: ManifestLimits.fields) else { return [] }
+    var paths: [EventPath] = []
+    for item in items {
+      var entry = field
+      entry.value = item
+      guard let path = path(entry) else { continue }
+      if paths.contains(path) { note("'\(path)' is listed twice", at: item.location) }
+      paths.append(path)
+    }
+    return paths
+  }
+
+  private mutating func keep(_ field: ManifestField?) -> Keeping {
+    guard let parts = mapping(field, known: ManifestKeys.keep) else { return Keeping() }
+    return Keeping(
+      succeeded: duration(parts["succeeded"], in: ManifestLimits.history),
+      dead: duration(parts["dead"], in: ManifestLimits.history),
+      count: integer(parts["count"], in: ManifestLimits.historyCount),
+      bytes: size(parts["size"], in: ManifestLimits.historyBytes))
+  }
+
   private mutating func environment(_ field: ManifestField?) -> [String: String] {
     guard let field else { return [:] }
     guard case .mapping(let entries) = field.value.content else {

@@ -27,6 +27,7 @@ struct FunctionReader {
     readFailing(from: fields, into: &draft)
     readGathering(from: fields, into: &draft)
     readProcess(from: fields, into: &draft.declaration)
+    readRecord(from: fields, into: &draft.declaration)
     return draft
   }
 

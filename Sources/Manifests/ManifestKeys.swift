@@ -5,7 +5,7 @@ enum ManifestKeys {
     "function", "handler", "description", "triggers", "concurrency", "rate", "order", "priority",
     "batch", "debounce", "timeout",
     "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "environment",
-    "secrets", "worker", "durability",
+    "secrets", "worker", "durability", "fields", "keep",
   ]
   static let trigger = ["queue", "timer", "http", "batch"]
   static let source = ["queue", "timer", "http"]
@@ -16,5 +16,6 @@ enum ManifestKeys {
   static let batch = ["size", "window"]
   static let debounce = ["per", "for", "atMost"]
   static let retry = ["attempts", "first", "factor", "max", "jitter", "maxAge"]
+  static let keep = ["succeeded", "dead", "count", "size"]
   static let idempotency = ["key", "keep", "required", "whenRunning"]
 }

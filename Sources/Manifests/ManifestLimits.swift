@@ -44,6 +44,10 @@ enum ManifestLimits {
   /// Linux refuses a process one of whose variables is longer than 128 KiB.
   static let environmentValueBytes = 0...32 << 10
   static let secrets = 0...100
+  static let fields = 0...8
+  static let history = Duration.seconds(60)...Duration.seconds(3650 * 86_400)
+  static let historyCount = 100...1_000_000_000
+  static let historyBytes = (1 << 20)...(1 << 40)
   static let routeBytes = 1...1024
   static let routeSegmentsMax = 64
 }

@@ -304,6 +304,39 @@ package enum ManifestSchema {
           "description": "What an acknowledged event outlives: a power loss, the process, nothing.",
           "enum": ["disk", "os", "memory"],
           "default": "disk"
+        },
+        "fields": {
+          "description": "Values of the event by which its invocations are found at once.",
+          "type": "array",
+          "default": [],
+          "maxItems": \#(ManifestLimits.fields.upperBound),
+          "uniqueItems": true,
+          "items": { "$ref": "#/$defs/path" }
+        },
+        "keep": {
+          "description": "How long, and how much of, what has ended stays in the record.",
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "succeeded": {
+              "description": "Of succeeded and cancelled ones; \#(range(ManifestLimits.history)).",
+              "$ref": "#/$defs/duration"
+            },
+            "dead": {
+              "description": "Of dead ones; \#(range(ManifestLimits.history)).",
+              "$ref": "#/$defs/duration"
+            },
+            "count": {
+              "description": "At most so many succeeded and cancelled ones; the oldest go.",
+              "type": "integer",
+              "minimum": \#(ManifestLimits.historyCount.lowerBound),
+              "maximum": \#(ManifestLimits.historyCount.upperBound)
+            },
+            "size": {
+              "description": "At most so many bytes of events and results that ended well.",
+              "$ref": "#/$defs/size"
+            }
+          }
         }
     """#
   }

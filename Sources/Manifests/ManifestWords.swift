@@ -87,6 +87,13 @@ package enum ManifestWords {
     return limits + environment + [
       Entry("secrets", secrets.isEmpty ? nil : secrets), Entry("worker", function.worker.rawValue),
       Entry("durability", function.durability.rawValue),
+      Entry(
+        "fields",
+        function.fields.isEmpty ? nil : function.fields.map(\.source).joined(separator: ", ")),
+      Entry("keep.succeeded", function.keep.succeeded.map(ManifestForms.text)),
+      Entry("keep.dead", function.keep.dead.map(ManifestForms.text)),
+      Entry("keep.count", function.keep.count.map(String.init)),
+      Entry("keep.size", function.keep.bytes.map(ManifestForms.sizeText)),
     ]
   }
 

@@ -54,6 +54,7 @@ struct Batch {
     for group in groups {
       for change in group.changes { try write(change, to: tables) }
     }
+    try tables.flush()
   }
 
   private mutating func write(
@@ -62,21 +63,25 @@ struct Batch {
     switch change {
     case .accept(let acceptance): try accept(acceptance, in: tables)
     case .start(let start): running[start.id.rawValue] = start
-    case .goOn(let attempt, _, let state, let due, let failures):
+    case .goOn(let attempt, let function, let state, let due, let failures):
       running[attempt.invocation.rawValue] = nil
       guard try tables.goOn(attempt, state: state, due: due, failures: failures) else { return }
-      try tables.insertAttempt(attempt)
+      try tables.insertAttempt(attempt, of: function)
     case .end(let ending): try end(ending, in: tables)
     case .release(let id, let due): try tables.release(id, due: due)
     case .relane(let id, let lane): try tables.relane(id, lane: lane)
     case .log(let line): try log(line, in: tables)
     case .timer(let timer): try tables.advance(timer)
     case .pause(let subject, let since): try tables.pause(subject, since: since)
-    case .redriven(let id, let another): try tables.redrive(id, as: another)
-    case .purged(let ids): for id in ids { try tables.redrive(id, as: nil) }
+    case .redriven(let id, let another, let action):
+      try tables.settle(id, as: another, by: action)
+    case .purged(let ids, let action):
+      for id in ids { try tables.settle(id, as: nil, by: action) }
+    case .action(let action): try tables.actions.write(action)
     case .duplicate(let id): try tables.countDuplicate(of: id)
     case .deployed(let release): try tables.releases.insert(release)
     case .activated(let activation): try tables.releases.activate(activation)
+    case .declared(let rules): try tables.declare(rules)
     }
   }
 
@@ -121,9 +126,12 @@ extension RecordChange {
     case .end(let ending):
       256 + (ending.result?.body.count ?? 0) + ending.emitted.reduce(0) { $0 + $1.bytes }
     case .log(let line): 128 + line.message.utf8.count
-    case .purged(let ids): 16 * ids.count
+    case .purged(let ids, _): 16 * ids.count
+    case .action(let action): 512 + 16 * action.ids.count
     case .deployed(let release): release.manifests.reduce(256) { $0 + $1.text.utf8.count }
-    case .start, .goOn, .release, .relane, .activated, .timer, .pause, .redriven, .duplicate: 128
+    case .start, .goOn, .release, .relane, .activated, .timer, .pause, .redriven, .duplicate,
+      .declared:
+      128
     }
   }
 }

@@ -7,15 +7,18 @@ struct FinishedRow {
   private let folded: AttemptRecord?
   /// The last attempt where it needs a row of its own.
   let separate: AttemptRecord?
+  /// Of what it ended with.
+  let fingerprint: Fingerprint?
 
   init(_ ending: Ending) {
     self.ending = ending
     let fits = ending.attempt?.error == ending.error
     folded = fits ? ending.attempt : nil
     separate = fits ? nil : ending.attempt
+    fingerprint = ending.state == .dead ? ending.error.map { Fingerprint(of: $0) } : nil
   }
 
-  /// Binds ?1 to ?22 of `SQL.finish` and `SQL.finishAtOnce`.
+  /// Binds ?1 to ?24 of `SQL.finish` and `SQL.finishAtOnce`.
   func bind(to row: Statement) {
     row.add(ending.id.rawValue)
     row.add(ending.state.rawValue)
@@ -29,6 +32,8 @@ struct FinishedRow {
     bindResult(to: row)
     row.add(ending.replacedBy?.rawValue)
     row.add((ending.attempt?.release).map { Int64($0) })
+    row.add(fingerprint?.rawValue)
+    row.add((folded?.memoryBytes).flatMap { $0 == 0 ? nil : $0 })
   }
 
   private func bindAttempt(to row: Statement) {
@@ -48,14 +53,9 @@ struct FinishedRow {
   }
 }
 
-extension AttemptRecord.Outcome {
-  /// Whether the attempt counts against the number that is allowed.
-  var isFailure: Bool {
-    switch self {
-    case .thrown, .rejected, .undecodable, .timedOut, .crashed, .missingHandler: true
-    case .succeeded, .returned, .cancelled: false
-    }
-  }
+extension Ending {
+  /// What it takes beside the event.
+  var bytes: Int { (result?.body.count ?? 0) + (error?.message.utf8.count ?? 0) }
 }
 
 /// Keeps what handlers write within its bounds, at the border of a character.

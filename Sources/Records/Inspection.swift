@@ -55,14 +55,16 @@ extension RecordStore {
   /// A page may hold fewer than `limit` and still have a `next`: each looks at a bounded part of
   /// the history.
   package func list(_ filter: InvocationFilter, then: @escaping Answer<Page<InvocationRecord>>) {
-    inspect(then) { inspector throws(SQLiteFailure) in try inspector.list(filter) }
+    inspect(then) { inspector throws(SQLiteFailure) in try inspector.list(filter, among: .all) }
   }
 
   /// Dead, and neither redriven nor purged; newest first.
   package func listDeadLetters(
     _ filter: InvocationFilter, then: @escaping Answer<Page<InvocationRecord>>
   ) {
-    inspect(then) { inspector throws(SQLiteFailure) in try inspector.listDeadLetters(filter) }
+    inspect(then) { inspector throws(SQLiteFailure) in
+      try inspector.list(filter, among: .deadLetters)
+    }
   }
 
   /// The whole story, with attempts, log lines and what it emitted; nil where the id is unknown.

@@ -5,8 +5,8 @@ import Invocations
 final class Inspector {
   let connection: Connection
   let names: NameCache
+  let hasher: SipHasher
   private let rows: RecordRows
-  private let scans: [ScanSource: Statement]
   private let record: Statement
   private let attempts: Statement
   private let logs: Statement
@@ -14,78 +14,13 @@ final class Inspector {
 
   init(on connection: Connection, hasher: SipHasher) throws(SQLiteFailure) {
     self.connection = connection
+    self.hasher = hasher
     names = try NameCache(on: connection)
     rows = RecordRows(names: names, hasher: hasher)
-    var scans: [ScanSource: Statement] = [:]
-    for source in ScanSource.allCases {
-      scans[source] = try connection.statement(SQL.scan(source))
-    }
-    self.scans = scans
     record = try connection.statement(SQL.record)
     attempts = try connection.statement(SQL.attempts)
     logs = try connection.statement(SQL.logs)
     emitted = try connection.statement(SQL.emitted)
-  }
-
-  // MARK: Listings
-
-  func list(_ filter: InvocationFilter) throws(SQLiteFailure) -> Page<InvocationRecord> {
-    let isUnfinished = !filter.states.isEmpty && !filter.states.contains(where: \.isFinal)
-    return try list(filter, from: isUnfinished ? .unfinished : .history)
-  }
-
-  /// Dead, and neither sent again nor thrown away.
-  func listDeadLetters(
-    _ filter: InvocationFilter
-  ) throws(SQLiteFailure) -> Page<InvocationRecord> {
-    try list(filter, from: .dead)
-  }
-
-  private func list(
-    _ filter: InvocationFilter, from source: ScanSource
-  ) throws(SQLiteFailure) -> Page<InvocationRecord> {
-    guard let scan = scans[source] else { preconditionFailure("no scan of \(source)") }
-    try bind(filter, to: scan)
-    defer { scan.reset() }
-    let limit = max(1, min(filter.limit, InvocationFilter.limitMax))
-    let scanEnd = MonotonicTime.now + StoreLimits.scanNanosecondsMax
-    var page = Page<InvocationRecord>(items: [], next: nil)
-    var bytes = 0
-    var scanned = 0
-    while try scan.next() {
-      let id = InvocationID(rawValue: scan.integer())
-      if scan.integer() == 1, let story = try story(of: id) {
-        page.items.append(story.record)
-        bytes += story.record.bytes
-      }
-      scanned += 1
-      let isEnough =
-        page.items.count >= limit || bytes > StoreLimits.pageBytesMax
-        || scanned >= StoreLimits.scannedRowsMax || MonotonicTime.now > scanEnd
-      if isEnough {
-        page.next = try scan.next() ? id : nil
-        return page
-      }
-    }
-    return page
-  }
-
-  private func bind(_ filter: InvocationFilter, to scan: Statement) throws(SQLiteFailure) {
-    let end = filter.until.map { InvocationID.first(at: $0).rawValue } ?? .max
-    scan.begin()
-    scan.add(min(end, filter.before?.rawValue ?? .max))
-    scan.add(filter.since.map { InvocationID.first(at: $0).rawValue } ?? 0)
-    scan.add(try name(filter.function))
-    scan.add(try name(filter.queue))
-    scan.add(filter.key)
-    scan.add(filter.states.reduce(0) { $0 | 1 << $1.rawValue })
-    scan.add(filter.reason.map { Int64($0.rawValue) })
-    scan.add(filter.text.map { Array($0.utf8) })
-  }
-
-  private func name(_ text: String?) throws(SQLiteFailure) -> StoredName? {
-    guard let text else { return nil }
-    return try names.name(of: text)
   }
 
   func story(of id: InvocationID) throws(SQLiteFailure) -> RecordRows.Story? {
@@ -133,7 +68,7 @@ final class Inspector {
     return found.reversed()
   }
 
-  private func emitted(by id: InvocationID) throws(SQLiteFailure) -> [InvocationID] {
+  func emitted(by id: InvocationID) throws(SQLiteFailure) -> [InvocationID] {
     emitted.begin()
     emitted.add(id.rawValue)
     emitted.add(StoreLimits.shownEmittedMax)
@@ -217,11 +152,5 @@ final class Inspector {
     query.add(timer)
     query.add(max(1, min(limit, StoreLimits.timerHistoryMax)))
     return query
-  }
-}
-
-extension InvocationRecord {
-  fileprivate var bytes: Int {
-    1_024 + acceptance.event.data.count + (result?.body.count ?? 0)
   }
 }

@@ -65,6 +65,7 @@ enum Opening {
     for (index, migration) in Schema.migrations.enumerated() where index >= version {
       try connection.transaction { () throws(SQLiteFailure) in
         try connection.execute(migration)
+        if index + 1 == Schema.questionsVersion { try Backfill(connection).run() }
         try connection.execute(
           """
           PRAGMA application_id = \(Schema.applicationID);

@@ -119,10 +119,12 @@ struct RecordRows {
     let ended = WallTime(milliseconds: row.integer())
     let outcome = AttemptRecord.Outcome(rawValue: Int(row.integer())) ?? .returned
     let cpu = row.integer()
-    return AttemptRecord(
+    var attempt = AttemptRecord(
       invocation: id, number: number, boot: boot, worker: worker, startedAt: started,
       endedAt: ended, outcome: outcome, error: error(row), cpuMicroseconds: cpu,
       release: row.optionalInteger().map { Int($0) })
+    attempt.memoryBytes = row.optionalInteger() ?? 0
+    return attempt
   }
 
   func logLine(_ row: Statement, of id: InvocationID) -> LogLine {
@@ -152,6 +154,8 @@ extension RecordRows {
     story.record.redrivenAs = row.optionalInteger().map { InvocationID(rawValue: $0) }
     story.record.replacedBy = row.optionalInteger().map { InvocationID(rawValue: $0) }
     story.record.isSettled = row.integer() == 1
+    story.record.settledBy = row.optionalInteger().map { Int($0) }
+    story.record.fingerprint = row.optionalInteger().map { Fingerprint(rawValue: $0) }
     return story
   }
 
@@ -174,7 +178,7 @@ extension RecordRows {
   }
 
   private func readFinished(_ row: Statement, _ story: inout Story) {
-    guard let state = row.optionalInteger() else { return row.skip(13) }
+    guard let state = row.optionalInteger() else { return row.skip(14) }
     story.record.state = StateWord(rawValue: Int(state)) ?? .succeeded
     story.record.reason = row.optionalInteger().flatMap { DeathReason(rawValue: Int($0)) }
     let ended = WallTime(milliseconds: row.integer())
@@ -191,10 +195,12 @@ extension RecordRows {
     let worker = Int32(truncatingIfNeeded: row.integer())
     let boot = Int(row.integer())
     story.record.release = row.optionalInteger().map { Int($0) }
+    let memory = row.optionalInteger() ?? 0
     guard let outcome, let started = story.record.startedAt else { return }
     story.lastAttempt = AttemptRecord(
       invocation: story.record.acceptance.id, number: story.record.attempts, boot: boot,
       worker: worker, startedAt: started, endedAt: attemptEnded ?? ended, outcome: outcome,
       cpuMicroseconds: cpu, release: story.record.release)
+    story.lastAttempt?.memoryBytes = memory
   }
 }

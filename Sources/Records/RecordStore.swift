@@ -56,8 +56,8 @@ package final class RecordStore: RecordLog, Sendable {
     stop = Flag()
 
     let committing = try Writer(
-      connection: connection, mailbox: mailbox, durability: durability, tuning: tuning,
-      deliver: deliver)
+      connection: connection, hasher: hasher, mailbox: mailbox, durability: durability,
+      tuning: tuning, deliver: deliver)
     let reading = try LineReader(
       connection: try Opening.reader(file: directory.file, stop: stop), requests: lines,
       hasher: hasher, deliver: deliver)

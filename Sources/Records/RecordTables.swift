@@ -22,10 +22,16 @@ final class RecordTables {
   private let countDuplicate: Statement
   private let timers: TimerTables
   let releases: ReleaseTables
+  private let failures: FailureTables
+  private let fields: FieldTables
+  private let totals: TotalTables
+  let actions: ActionTables
+  private let connection: Connection
   private let pause: Statement
   private let resume: Statement
 
-  init(on connection: Connection) throws(SQLiteFailure) {
+  init(on connection: Connection, hasher: SipHasher) throws(SQLiteFailure) {
+    self.connection = connection
     names = try NameTable(on: connection)
     accept = try connection.statement(SQL.accept)
     rememberKey = try connection.statement(SQL.rememberKey)
@@ -45,6 +51,10 @@ final class RecordTables {
     countDuplicate = try connection.statement(SQL.countDuplicate)
     timers = try TimerTables(on: connection)
     releases = try ReleaseTables(on: connection)
+    failures = try FailureTables(on: connection)
+    fields = try FieldTables(on: connection, hasher: hasher)
+    totals = try TotalTables(on: connection)
+    actions = try ActionTables(on: connection)
     pause = try connection.statement(SQL.pause)
     resume = try connection.statement(SQL.resume)
   }
@@ -73,6 +83,9 @@ final class RecordTables {
     try accept.run()
     if let key = acceptance.key { try insertKey(key, of: acceptance.id) }
     try timers.fired(acceptance)
+    try fields.note(acceptance)
+    totals.note(
+      function, kind: TotalTables.acceptedKind, bytes: acceptance.event.data.count)
     return function
   }
 
@@ -138,7 +151,8 @@ final class RecordTables {
     try start.run()
   }
 
-  func insertAttempt(_ attempt: AttemptRecord) throws(SQLiteFailure) {
+  func insertAttempt(_ attempt: AttemptRecord, of function: String) throws(SQLiteFailure) {
+    let fingerprint = attempt.fingerprint
     keepAttempt.begin()
     keepAttempt.add(attempt.invocation.rawValue)
     keepAttempt.add(attempt.number)
@@ -150,7 +164,13 @@ final class RecordTables {
     keepAttempt.add(attempt.cpuMicroseconds)
     keepAttempt.add(error: attempt.error)
     keepAttempt.add(attempt.release.map { Int64($0) })
+    keepAttempt.add(fingerprint?.rawValue)
+    keepAttempt.add(attempt.memoryBytes == 0 ? nil : attempt.memoryBytes)
     try keepAttempt.run()
+    guard let fingerprint, let error = attempt.error else { return }
+    try failures.note(
+      fingerprint, error, of: attempt.invocation, try names.own(function), at: attempt.endedAt,
+      release: attempt.release)
   }
 
   /// False where the invocation is not unfinished.
@@ -166,6 +186,7 @@ final class RecordTables {
     goOn.add(attempt.cpuMicroseconds)
     goOn.add(attempt.startedAt.milliseconds)
     goOn.add(attempt.release.map { Int64($0) })
+    goOn.add(attempt.fingerprint?.rawValue)
     return try goOn.run() == 1
   }
 
@@ -195,21 +216,60 @@ final class RecordTables {
       leaveUnfinished.begin().add(ending.id.rawValue)
       try leaveUnfinished.run()
     }
-    if let attempt = row.separate { try insertAttempt(attempt) }
+    let function = try names.own(ending.function)
+    if let attempt = row.separate { try insertAttempt(attempt, of: ending.function) }
+    if let fingerprint = row.fingerprint, let error = ending.error {
+      try failures.note(
+        fingerprint, error, of: ending.id, function, at: ending.endedAt,
+        release: ending.attempt?.release)
+    }
     if ending.state == .dead {
       listDead.begin().add(ending.id.rawValue)
+      listDead.add(row.fingerprint?.rawValue)
       try listDead.run()
     }
+    totals.note(function, kind: ending.state.rawValue, bytes: ending.bytes)
     return true
   }
 
-  func redrive(_ id: InvocationID, as another: InvocationID?) throws(SQLiteFailure) {
+  func settle(_ id: InvocationID, as another: InvocationID?, by action: Int?) throws(SQLiteFailure)
+  {
     delistDead.begin().add(id.rawValue)
     try delistDead.run()
     settle.begin()
     settle.add(id.rawValue)
     settle.add(another?.rawValue)
+    settle.add(action.map { Int64($0) })
     try settle.run()
+  }
+
+  /// What the live release keeps; nil before the first has said so.
+  private(set) var keeping: [String: Keeping]?
+
+  func declare(_ rules: RecordRules) throws(SQLiteFailure) {
+    try fields.declare(rules.paths)
+    keeping = rules.keeping
+  }
+
+  // MARK: The commit
+
+  /// Before its end: what it adds up to.
+  func flush() throws(SQLiteFailure) {
+    try failures.flush(on: connection)
+    try fields.flush()
+    try totals.flush()
+  }
+
+  func committed() {
+    names.committed()
+    fields.committed()
+  }
+
+  func rolledBack() {
+    names.rolledBack()
+    failures.rolledBack()
+    fields.rolledBack()
+    totals.rolledBack()
   }
 
   // MARK: The rest

@@ -104,8 +104,8 @@ extension RecordChange {
     case .end(let ending): ending.id
     case .log(let line): line.invocation
     case .release(let id, _), .relane(let id, _): id
-    case .duplicate(let id), .redriven(_, as: let id): id
-    case .timer, .pause, .purged, .deployed, .activated: nil
+    case .duplicate(let id), .redriven(_, as: let id, by: _): id
+    case .timer, .pause, .purged, .deployed, .activated, .action, .declared: nil
     }
   }
 }

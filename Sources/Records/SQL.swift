@@ -32,7 +32,8 @@ enum SQL {
 
   static let goOn = """
     UPDATE unfinished SET state = ?2, due = ?3, attempts = ?4, failures = ?5, cpu = cpu + ?6,
-      started = ?7, worker = NULL, boot = NULL, release = ?8
+      started = ?7, worker = NULL, boot = NULL, release = ?8,
+      fingerprint = coalesce(?9, fingerprint)
     WHERE id = ?1
     """
 
@@ -46,9 +47,9 @@ enum SQL {
     INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
       started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
       result_status, result_headers, result_body, result_whole, replaced_by,
-      release)
+      release, fingerprint, memory)
     VALUES (?1, ?2, ?3, ?4, NULL, coalesce(?5, 0), ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
-      ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+      ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)
     """
 
   /// No row is changed where the invocation is not unfinished: such an end is dropped.
@@ -56,10 +57,10 @@ enum SQL {
     INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
       started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
       result_status, result_headers, result_body, result_whole, replaced_by,
-      release)
+      release, fingerprint, memory)
     SELECT id, ?2, ?3, ?4, iif(attempts > 0, due, NULL), coalesce(?5, attempts), failures + ?6,
       cpu + ?7, ?8, coalesce(?9, started), ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-      ?21, coalesce(?22, release)
+      ?21, coalesce(?22, release), ?23, ?24
     FROM unfinished WHERE id = ?1
     """
 
@@ -67,8 +68,8 @@ enum SQL {
 
   static let keepAttempt = """
     INSERT OR REPLACE INTO attempts (invocation, number, boot, worker, started, ended, outcome, cpu,
-      error_code, error_message, error_type, release)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+      error_code, error_message, error_type, release, fingerprint, memory)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
     """
 
   static let log = """
@@ -78,9 +79,43 @@ enum SQL {
       ?3, ?4, ?5, ?6)
     """
 
-  static let listDead = "INSERT OR REPLACE INTO dead (id) VALUES (?1)"
+  static let listDead = "INSERT OR REPLACE INTO dead (id, fingerprint) VALUES (?1, ?2)"
   static let delistDead = "DELETE FROM dead WHERE id = ?1"
-  static let settle = "INSERT OR REPLACE INTO settled (id, redriven_as) VALUES (?1, ?2)"
+  static let settle = """
+    INSERT OR REPLACE INTO settled (id, redriven_as, action) VALUES (?1, ?2, ?3)
+    """
+
+  static let addFailure = "INSERT OR IGNORE INTO failures (fingerprint, invocation) VALUES (?1, ?2)"
+  static let addError = """
+    INSERT INTO errors (fingerprint, code, message, type, failures, first, last, first_release,
+      last_release, first_invocation, last_invocation)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+    ON CONFLICT (fingerprint) DO UPDATE SET failures = failures + excluded.failures,
+      message = excluded.message, last = max(last, excluded.last),
+      last_release = coalesce(excluded.last_release, last_release),
+      last_invocation = excluded.last_invocation
+    """
+  static let addErrorShare = """
+    INSERT INTO error_shares (fingerprint, function, failures) VALUES (?1, ?2, ?3)
+    ON CONFLICT (fingerprint, function) DO UPDATE SET failures = failures + excluded.failures
+    """
+
+  static let addField = """
+    INSERT OR IGNORE INTO fields (segment, digest, invocation) VALUES (?1, ?2, ?3)
+    """
+  static let sealSegment = "INSERT INTO segments (number, least, greatest) VALUES (?1, ?2, ?3)"
+  static let declareField = "INSERT OR IGNORE INTO declared (path) VALUES (?1)"
+  static let forgetDeclared = "DELETE FROM declared"
+  static let addTotal = """
+    INSERT INTO totals (function, kind, count, bytes) VALUES (?1, ?2, ?3, ?4)
+    ON CONFLICT (function, kind) DO UPDATE SET count = count + excluded.count,
+      bytes = bytes + excluded.bytes
+    """
+  static let writeAction = """
+    INSERT OR REPLACE INTO actions (number, verb, subject, by, at, filter, ids, rate, mended, target,
+      state, selected, done, refused_count, refused, cursor, ended, note)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+    """
 
   static let countDuplicate = """
     INSERT INTO duplicates (id, count) VALUES (?1, 1)
@@ -130,6 +165,20 @@ enum SQL {
     WHERE id <= (SELECT id FROM activations ORDER BY id DESC LIMIT 1 OFFSET ?1)
     """
 
+  /// Those go first that nobody has to deal with, and then those not seen for longest.
+  static let pruneErrors = """
+    DELETE FROM errors WHERE fingerprint IN (
+      SELECT fingerprint FROM errors e
+      ORDER BY EXISTS (SELECT 1 FROM dead d WHERE d.fingerprint = e.fingerprint), last LIMIT ?1)
+    """
+  static let pruneErrorShares = """
+    DELETE FROM error_shares WHERE fingerprint NOT IN (SELECT fingerprint FROM errors)
+    """
+  static let pruneActions = """
+    DELETE FROM actions WHERE state >= 3
+      AND number <= (SELECT number FROM actions ORDER BY number DESC LIMIT 1 OFFSET ?1)
+    """
+
   /// Where a step over the keys ends; NULL behind the last one.
   static let keysStepEnd = """
     SELECT max(invocation) FROM (
@@ -144,17 +193,53 @@ enum SQL {
 
   /// What has ended, oldest first, and whether a key of it is still kept.
   static let ended = """
-    SELECT f.id, f.state, f.ended, EXISTS (SELECT 1 FROM keys k WHERE k.invocation = f.id)
+    SELECT f.id, f.state, f.ended, EXISTS (SELECT 1 FROM keys k WHERE k.invocation = f.id),
+      (SELECT function FROM accepted a WHERE a.id = f.id)
     FROM finished f WHERE f.id > ?1 AND f.id < ?2 ORDER BY f.id LIMIT ?3
     """
 
   /// All rows of one that has ended, the one that lists it last.
   static let forget = [
+    """
+    DELETE FROM failures WHERE (fingerprint, invocation) IN (
+      SELECT fingerprint, invocation FROM attempts WHERE invocation = ?1
+      UNION ALL SELECT fingerprint, id FROM finished WHERE id = ?1)
+    """,
     "DELETE FROM attempts WHERE invocation = ?1", "DELETE FROM logs WHERE invocation = ?1",
     "DELETE FROM dead WHERE id = ?1", "DELETE FROM settled WHERE id = ?1",
     "DELETE FROM duplicates WHERE id = ?1", "DELETE FROM accepted WHERE id = ?1",
     "DELETE FROM finished WHERE id = ?1",
   ]
+
+  /// What an ended one counts for.
+  static let weight = """
+    SELECT a.function, length(a.data), f.state,
+      coalesce(length(f.result_body), 0) + coalesce(length(f.error_message), 0)
+    FROM accepted a JOIN finished f ON f.id = a.id WHERE a.id = ?1
+    """
+  static let functionTotals = "SELECT kind, count, bytes FROM totals WHERE function = ?1"
+  /// The oldest of one trigger that ended well and have no key that somebody may repeat.
+  static let oldestEnded = """
+    SELECT a.id FROM accepted a INDEXED BY accepted_trigger CROSS JOIN finished f ON f.id = a.id
+    WHERE a.trigger = ?1 AND a.function = ?2 AND a.id > ?3 AND f.state IN (5, 7)
+      AND NOT EXISTS (SELECT 1 FROM keys k WHERE k.invocation = a.id)
+    ORDER BY a.id LIMIT ?4
+    """
+  static let pruneForgottenErrors = """
+    DELETE FROM errors WHERE NOT EXISTS (
+      SELECT 1 FROM failures f WHERE f.fingerprint = errors.fingerprint);
+    DELETE FROM error_shares WHERE fingerprint NOT IN (SELECT fingerprint FROM errors)
+    """
+  /// A segment of which no invocation is kept.
+  static let emptySegment = """
+    SELECT number FROM segments s WHERE NOT EXISTS (
+      SELECT 1 FROM accepted a WHERE a.id BETWEEN s.least AND s.greatest)
+    ORDER BY number LIMIT 1
+    """
+  static let pruneSegment = """
+    DELETE FROM fields WHERE (segment, digest, invocation) IN (
+      SELECT segment, digest, invocation FROM fields WHERE segment = ?1 LIMIT ?2)
+    """
 
   /// Takes pages that only come if there is space; `probeEnd` gives them back.
   static let probe = "INSERT INTO probe (filler) VALUES (zeroblob(65536))"
@@ -230,8 +315,9 @@ enum SQL {
       u.state, u.due, u.attempts, u.failures, u.cpu, u.started, u.priority, u.lane, u.debounce,
       u.debounce_since, u.release, u.worker, u.boot,
       f.state, f.reason, f.ended, f.due, f.attempts, f.failures, f.cpu_before, f.cpu, f.started,
-      f.attempt_ended, f.outcome, f.worker, f.boot, f.release, \(result),
-      d.count, s.redriven_as, f.replaced_by, s.id IS NOT NULL
+      f.attempt_ended, f.outcome, f.worker, f.boot, f.release, f.memory, \(result),
+      d.count, s.redriven_as, f.replaced_by, s.id IS NOT NULL, s.action,
+      coalesce(f.fingerprint, u.fingerprint)
     FROM accepted a LEFT JOIN keys k ON k.invocation = a.id
       LEFT JOIN unfinished u ON u.id = a.id LEFT JOIN finished f ON f.id = a.id
       LEFT JOIN duplicates d ON d.id = a.id LEFT JOIN settled s ON s.id = a.id
@@ -240,7 +326,7 @@ enum SQL {
 
   static let attempts = """
     SELECT number, boot, worker, started, ended, outcome, cpu, error_code, error_message,
-      error_type, release
+      error_type, release, memory
     FROM attempts WHERE invocation = ?1 ORDER BY number LIMIT ?2
     """
 
@@ -307,27 +393,37 @@ enum SQL {
     SELECT a.function, count(*) FROM dead d JOIN accepted a ON a.id = d.id GROUP BY a.function
     """
 
-  /// Walks ids downwards and says of each whether it fits the filter; the reader decides how far.
-  ///
-  /// The dearest questions stand last.
-  static func scan(_ source: ScanSource) -> String {
-    """
-    SELECT l.id, CASE WHEN (?3 IS NULL OR a.function = ?3) AND (?4 IS NULL OR a.queue = ?4)
-        AND (?5 IS NULL OR a.key = ?5)
-        AND (?6 = 0 OR (?6 >> coalesce(f.state, u.state)) & 1)
-        AND (?7 IS NULL OR f.reason = ?7)
-      THEN ?8 IS NULL OR instr(CAST(f.error_message AS BLOB), ?8) OR instr(a.data, ?8)
-      ELSE 0 END
-    FROM \(source.rawValue) l JOIN accepted a ON a.id = l.id
-      LEFT JOIN finished f ON f.id = l.id LEFT JOIN unfinished u ON u.id = l.id
-    WHERE l.id < ?1 AND l.id >= ?2 ORDER BY l.id DESC
-    """
-  }
-}
+  // MARK: Errors, fields, actions
 
-/// Which table a listing walks: the smallest that holds everything it could show.
-enum ScanSource: String, CaseIterable {
-  case history = "accepted"
-  case unfinished
-  case dead
+  static let errors = """
+    SELECT fingerprint, code, message, type, failures, first, last, first_release, last_release,
+      first_invocation, last_invocation,
+      (SELECT count(*) FROM dead d WHERE d.fingerprint = e.fingerprint),
+      (SELECT count(*) FROM unfinished u WHERE u.fingerprint = e.fingerprint)
+    FROM errors e WHERE last >= ?1 AND (?2 IS NULL OR fingerprint = ?2)
+    """
+  static let errorShares = """
+    SELECT function, failures FROM error_shares WHERE fingerprint = ?1 ORDER BY failures DESC
+    LIMIT 100
+    """
+  static let openSegment = """
+    SELECT count(*), min(invocation), max(invocation) FROM fields WHERE segment = ?1
+    """
+  static let isDeclared = "SELECT 1 FROM declared WHERE path = ?1"
+  /// Newest first, those only that hold ids below a bound.
+  static let segments = """
+    SELECT number, greatest FROM segments WHERE least < ?1 AND greatest >= ?2 ORDER BY greatest DESC
+    """
+  static let actionColumns = """
+    number, verb, subject, by, at, filter, ids, rate, mended, target, state, selected, done,
+    refused_count, refused, cursor, ended, note
+    """
+  static let actions = """
+    SELECT \(actionColumns) FROM actions WHERE number < ?1 ORDER BY number DESC LIMIT ?2
+    """
+  static let oneAction = "SELECT \(actionColumns) FROM actions WHERE number = ?1"
+  static let openActions = """
+    SELECT \(actionColumns) FROM actions INDEXED BY actions_open WHERE state < 3 ORDER BY number
+    """
+  static let totals = "SELECT function, kind, count, bytes FROM totals WHERE count <> 0"
 }

@@ -8,7 +8,10 @@ enum Schema {
   /// The schema this program writes; larger numbers in a file are from the future.
   static var version: Int { migrations.count }
 
-  static let migrations = [first, flow, releases, durability]
+  static let migrations = [first, flow, releases, durability, questions]
+
+  /// The first with fingerprints and fields.
+  static let questionsVersion = 5
 
   /// Names are typeless columns: the number of a row in `names`, or the text itself.
   private static let first = """
@@ -118,4 +121,64 @@ enum Schema {
 
   /// What an acknowledgement was worth; NULL is the disk's promise.
   private static let durability = "ALTER TABLE accepted ADD COLUMN durability INTEGER;"
+
+  /// What the log is asked: errors by fingerprint, what ended badly, what came through which trigger,
+  /// values of events, who did what, and how much there is of everything.
+  private static let questions = """
+    ALTER TABLE unfinished ADD COLUMN fingerprint INTEGER;
+    CREATE INDEX unfinished_failing ON unfinished (fingerprint) WHERE fingerprint IS NOT NULL;
+    ALTER TABLE finished ADD COLUMN fingerprint INTEGER;
+    ALTER TABLE finished ADD COLUMN memory INTEGER;
+    CREATE INDEX finished_badly ON finished (state) WHERE state <> 5;
+    ALTER TABLE attempts ADD COLUMN fingerprint INTEGER;
+    ALTER TABLE attempts ADD COLUMN memory INTEGER;
+    ALTER TABLE dead ADD COLUMN fingerprint INTEGER;
+    CREATE INDEX dead_fingerprint ON dead (fingerprint);
+    ALTER TABLE settled ADD COLUMN action INTEGER;
+    CREATE INDEX accepted_trigger ON accepted (trigger, function);
+
+    CREATE TABLE errors (
+      fingerprint INTEGER PRIMARY KEY, code TEXT NOT NULL, message TEXT NOT NULL,
+      type TEXT NOT NULL, failures INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+      first_release INTEGER, last_release INTEGER,
+      first_invocation INTEGER NOT NULL, last_invocation INTEGER NOT NULL
+    );
+    CREATE INDEX errors_last ON errors (last);
+    CREATE TABLE error_shares (
+      fingerprint INTEGER NOT NULL, function NOT NULL, failures INTEGER NOT NULL,
+      PRIMARY KEY (fingerprint, function)
+    ) WITHOUT ROWID;
+    CREATE TABLE failures (
+      fingerprint INTEGER NOT NULL, invocation INTEGER NOT NULL,
+      PRIMARY KEY (fingerprint, invocation)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE fields (
+      segment INTEGER NOT NULL, digest INTEGER NOT NULL, invocation INTEGER NOT NULL,
+      PRIMARY KEY (segment, digest, invocation)
+    ) WITHOUT ROWID;
+    CREATE TABLE segments (
+      number INTEGER PRIMARY KEY, least INTEGER NOT NULL, greatest INTEGER NOT NULL
+    );
+    CREATE TABLE declared (path TEXT PRIMARY KEY) WITHOUT ROWID;
+
+    CREATE TABLE totals (
+      function NOT NULL, kind INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,
+      PRIMARY KEY (function, kind)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE actions (
+      number INTEGER PRIMARY KEY, verb TEXT NOT NULL, subject TEXT NOT NULL, by TEXT NOT NULL,
+      at INTEGER NOT NULL, filter TEXT, ids TEXT, rate TEXT, mended TEXT, target TEXT,
+      state INTEGER NOT NULL, selected INTEGER NOT NULL, done INTEGER NOT NULL,
+      refused_count INTEGER NOT NULL, refused TEXT, cursor INTEGER, ended INTEGER, note TEXT
+    );
+    CREATE INDEX actions_open ON actions (number) WHERE state < 3;
+    INSERT INTO totals (function, kind, count, bytes)
+      SELECT function, 0, count(*), sum(length(data)) FROM accepted GROUP BY function;
+    INSERT INTO totals (function, kind, count, bytes)
+      SELECT a.function, f.state, count(*),
+        sum(coalesce(length(f.result_body), 0) + coalesce(length(f.error_message), 0))
+      FROM finished f JOIN accepted a ON a.id = f.id GROUP BY a.function, f.state;
+    """
 }

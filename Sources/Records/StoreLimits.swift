@@ -40,6 +40,14 @@ package enum StoreLimits {
   /// Ended invocations looked at in one step: a commit waits a few milliseconds for it at most.
   static let endedPerPruning = 100
 
+  /// Lines of errors by fingerprint; past it those go that were not seen for longest.
+  package static let errorLinesMax = 20_000
+  static let errorExampleBytesMax = 2_048
+  /// Rows after which a segment of fields is full: small enough to stay in memory, large enough that
+  /// a long history has few.
+  package static let segmentRowsMax = 16_384
+  static let actionPruneEvery = 100
+
   /// Rows of releases, and of activations.
   package static let releasesMax = 1_000
 
@@ -52,7 +60,13 @@ package enum StoreLimits {
   static let pageBytesMax = 16 << 20
   /// History looked at for one page of a listing; then it ends with `next` set.
   package static let scannedRowsMax = 50_000
-  static let scanNanosecondsMax: UInt64 = 250_000_000
+  static let scanNanosecondsMax: UInt64 = 200_000_000
+  /// Ids for an action in one page.
+  package static let selectedIDsMax = 1_000
+  /// Ranges of an index that one listing walks side by side, and pairs of trigger and function that
+  /// are looked through for them.
+  static let strandsMax = 64
+  static let triggersMax = 10_000
   package static let shownLogsMax = 10_000
   package static let shownEmittedMax = 1_000
 }

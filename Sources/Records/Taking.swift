@@ -12,12 +12,16 @@ struct Taking {
         let (boot, digestKey, wasStoppedCleanly) = try nextBoot()
         let unfinished = try unfinished()
         if unfinished.running > 0 { try requeueInterrupted() }
-        return Recovery(
+        var recovery = Recovery(
           boot: boot, lastID: try lastID(), unfinished: try named(unfinished.counts),
           interrupted: unfinished.running, keys: try keys(unfinished: unfinished.ids),
           debounced: try debounced(), timers: try timers(), paused: try paused(),
           digestKey: digestKey,
           wasStoppedCleanly: wasStoppedCleanly, releases: try ReleaseRows.book(on: connection))
+        recovery.openActions = try openActions()
+        recovery.lastAction =
+          Int(try connection.number("SELECT max(number) FROM actions") ?? 0)
+        return recovery
       }
     }
   }
@@ -157,6 +161,13 @@ struct Taking {
           name: query.text(), rule: query.text(), last: WallTime(milliseconds: query.integer())))
     }
     return timers
+  }
+
+  private func openActions() throws(SQLiteFailure) -> [OperatorAction] {
+    let query = try connection.statement(SQL.openActions)
+    var actions: [OperatorAction] = []
+    while try query.next() { actions.append(ActionRows.action(query)) }
+    return actions
   }
 
   private func paused() throws(SQLiteFailure) -> [String: WallTime] {

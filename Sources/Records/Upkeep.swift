@@ -13,6 +13,8 @@ final class Upkeep {
   private var walPagesCopied: Int32 = 0
   private var keysSeen: Int64 = 0
   private let pruner: Pruner
+  /// Nothing is pruned before the release has said what is to be kept.
+  private var isTold = false
   /// When the next steps are due, by the monotonic clock.
   private var keysDue: UInt64
   private var endedDue: UInt64
@@ -92,9 +94,16 @@ final class Upkeep {
 
   // MARK: What has ended
 
+  /// What is to be kept, from now on.
+  func keep(_ rules: [String: Keeping]) {
+    // What cannot be read now is read when they are said again; nothing is pruned before.
+    isTold = (try? connection.use { () throws(SQLiteFailure) in try pruner.keep(rules) }) != nil
+    endedDue = MonotonicTime.now
+  }
+
   /// A failure is met again by the next commit, which reports it.
   private func pruneEndedStep() -> UInt64 {
-    guard case .pruned? = try? pruner.step(at: now()) else { return 60 * Self.second }
+    guard isTold, case .pruned? = try? pruner.step(at: now()) else { return 60 * Self.second }
     return Self.second / 50
   }
 

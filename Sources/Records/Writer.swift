@@ -24,6 +24,8 @@ final class Writer {
   /// Of the whole store: no commit is firmer.
   private let durability: Durability
   private var isSyncing: Bool
+  /// What the housekeeping was told last.
+  private var kept: [String: Keeping]?
 
   private struct Stall {
     var refusal = Refusal()
@@ -33,7 +35,8 @@ final class Writer {
   }
 
   init(
-    connection: Connection, mailbox: Mailbox, durability: Durability, tuning: RecordTuning,
+    connection: Connection, hasher: SipHasher, mailbox: Mailbox, durability: Durability,
+    tuning: RecordTuning,
     deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.connection = connection
@@ -42,7 +45,7 @@ final class Writer {
     isSyncing = durability == .disk
     self.tuning = tuning
     self.deliver = deliver
-    tables = try RecordTables(on: connection)
+    tables = try RecordTables(on: connection, hasher: hasher)
     upkeep = try Upkeep(on: connection, now: tuning.now, tuning.retention)
   }
 
@@ -124,11 +127,15 @@ final class Writer {
         }
       }
     } catch {
-      tables.names.rolledBack()
+      tables.rolledBack()
       throw error
     }
     mailbox.count(isSynced: isSyncing)
-    tables.names.committed()
+    tables.committed()
+    if let keeping = tables.keeping, keeping != kept {
+      kept = keeping
+      upkeep.keep(keeping)
+    }
     starts = batch.running
     startsDue =
       starts.isEmpty ? nil : MonotonicTime.now + StoreLimits.lingerNanoseconds

@@ -30,6 +30,7 @@ struct InspectionTests {
       text: "order-7", digest: Digest(high: 1, low: 1), body: nil, expiresAt: noon + .seconds(9))
     var late = accepted(1 << 40, function: "notify", data: Array("{\"name\":\"Zoë\"}".utf8))
     late.queue = "mails"
+    late.trigger = "queue:mails"
     try test.write(
       .accept(accepted(1, key: key)), .accept(accepted(2)), .accept(accepted(3)), .accept(late),
       .end(succeeded(2)), .end(died(3, message: "card 100% stolen")))
@@ -65,17 +66,20 @@ struct InspectionTests {
         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(rows))
         INSERT INTO accepted (id, function, trigger, source, type, event_id, data, hops, created,
           due, attempts_max)
-        SELECT i, iif(i = 5, 'rare', 'frequent'), 't', 's', 't', '', x'', 0, 0, 0, 1 FROM n
+        SELECT i, iif(i = 5, 'rare', 'frequent'), 't', 's', 't', '', iif(i = 5, 'a WORD', x''), 0,
+          0, 0, 1 FROM n
         """)
     }
     let test = try TestStore(in: folder)
-    let first = try test.list(InvocationFilter(function: "rare"))
+    // A rare function is found by its trigger, at once; a rare word is looked for.
+    #expect(ids(try test.list(InvocationFilter(function: "rare"))) == [InvocationID(rawValue: 5)])
+    let first = try test.list(InvocationFilter(text: "word"))
     #expect(first.items.isEmpty)
     var next = try #require(first.next)
     var found: [InvocationID] = []
     var pages = 1
     while found.isEmpty {
-      let page = try test.list(InvocationFilter(function: "rare", before: next))
+      let page = try test.list(InvocationFilter(text: "word", before: next))
       found += ids(page)
       pages += 1
       guard let more = page.next else { break }
@@ -97,8 +101,8 @@ struct InspectionTests {
     #expect(try listed() == [id(4), id(3), id(2), id(1)])
     var again = accepted(5)
     again.redriveOf = id(2)
-    try test.write(.accept(again), .redriven(id(2), as: id(5)))
-    try test.write(.purged([id(3), id(4)]))
+    try test.write(.accept(again), .redriven(id(2), as: id(5), by: nil))
+    try test.write(.purged([id(3), id(4)], by: nil))
     #expect(try listed() == [id(1)])
     #expect(try test.show(id(2))?.redrivenAs == id(5))
     #expect(try test.show(id(5))?.acceptance.redriveOf == id(2))

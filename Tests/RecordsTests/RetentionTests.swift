@@ -10,11 +10,12 @@ struct RetentionTests {
 
   /// `day` counts from noon, when everything in these tests ended, less a second.
   private func prune(
-    _ folder: Folder, day: Int64, _ retention: Retention = retention
+    _ folder: Folder, day: Int64, _ retention: Retention = retention,
+    _ keeping: [String: Keeping] = [:]
   ) throws -> [Pruner.Outcome] {
     let connection = try Connection(path: "\(folder.path)/apus.db", readOnly: false)
     return try connection.use { () throws(SQLiteFailure) in
-      let pruner = try Pruner(on: connection, retention)
+      let pruner = try Pruner(on: connection, retention, keeping)
       var outcomes: [Pruner.Outcome] = []
       repeat {
         outcomes.append(try pruner.step(at: noon + .seconds(day * 86_400 + 1)))
@@ -102,6 +103,71 @@ struct RetentionTests {
     #expect(try ids("finished", in: folder) == [1, 4])
   }
 
+  @Test func `a function's own manifest has the last word on its history`() throws {
+    let folder = try written()
+    let longer = ["charge": Keeping(succeeded: .seconds(60 * 86_400), dead: .seconds(86_400))]
+    _ = try prune(folder, day: 40, Self.retention, longer)
+    #expect(try ids("finished", in: folder) == [1, 4])
+    _ = try prune(folder, day: 40, .forever, ["charge": Keeping(succeeded: .seconds(86_400))])
+    #expect(try ids("finished", in: folder) == [4])
+  }
+
+  @Test func `past a number or a size the oldest that ended well go, dead letters stay`() throws {
+    let folder = try Folder()
+    let test = try TestStore(in: folder)
+    for number in 1...Int64(300) {
+      let data = Array(repeating: UInt8(ascii: "1"), count: 996)
+      test.store.append([
+        .accept(accepted(number, data: data)),
+        .end(number == 7 ? died(number) : succeeded(number)),
+      ])
+    }
+    test.store.append([.accept(accepted(500)), .accept(accepted(501, function: "other"))])
+    test.store.append([.end(other(501))])
+    test.store.close()
+    _ = try prune(folder, day: 0, .forever, ["charge": Keeping(count: 200)])
+    let left = try ids("finished", in: folder)
+    #expect(left.count == 202)
+    #expect(left.first == 7)
+    #expect(left.contains(300) && left.contains(501) && !left.contains(100))
+    // A thousand bytes each, event and result.
+    _ = try prune(folder, day: 0, .forever, ["charge": Keeping(bytes: 50_000)])
+    let rest = try ids("finished", in: folder)
+    #expect((50...54).contains(rest.count))
+    #expect(rest.first == 7)
+    #expect(rest.contains(300))
+    #expect(try ids("unfinished", in: folder) == [500])
+    let counted = try fileNumber(
+      "SELECT sum(count) FROM totals WHERE kind IN (5, 6, 7)", at: "\(folder.path)/apus.db")
+    #expect(counted == Int64(rest.count))
+  }
+
+  private func other(_ number: Int64) -> Ending {
+    var ending = succeeded(number)
+    ending.function = "other"
+    return ending
+  }
+
+  @Test func `with the last invocation of an error and of a segment their rows go too`() throws {
+    let folder = try Folder()
+    let test = try TestStore(in: folder)
+    var acceptance = accepted(1, data: Array("{\"orderId\":\"a\"}".utf8))
+    acceptance.fields = [try #require(EventPath("data.orderId"))]
+    try test.write(.accept(acceptance), .end(died(1)))
+    test.store.close()
+    let file = "\(folder.path)/apus.db"
+    let connection = try Connection(path: file, readOnly: false)
+    try connection.use { () throws(SQLiteFailure) in
+      try connection.execute(
+        "INSERT INTO segments SELECT 1, min(invocation), max(invocation) FROM fields")
+    }
+    #expect(try fileNumber("SELECT count(*) FROM errors", at: file) == 1)
+    _ = try prune(folder, day: 40)
+    for table in ["accepted", "failures", "errors", "error_shares", "fields", "segments", "dead"] {
+      #expect(try fileNumber("SELECT count(*) FROM \(table)", at: file) == 0, "\(table)")
+    }
+  }
+
   @Test func `it goes in small steps`() throws {
     let folder = try Folder()
     let test = try TestStore(in: folder)
@@ -129,6 +195,9 @@ struct RetentionTests {
     let test = try TestStore(
       in: folder, tuning: RecordTuning(now: { later }, retention: Self.retention))
     try test.write(.accept(accepted(1_000)))
+    // Before the release has said what is to be kept, all is.
+    #expect(try test.number("SELECT count(*) FROM finished") == 300)
+    try test.write(.declared(RecordRules([])))
     try eventually("what ended long ago has gone") {
       try test.number("SELECT count(*) FROM finished") == 0
     }

@@ -211,7 +211,7 @@ package final class MemoryRecordLog: RecordLog {
     case .log(let line): logs.append(line)
     case .timer(let advance): timers[advance.name] = advance
     case .duplicate(let id): duplicates.append(id)
-    case .pause, .redriven, .purged, .deployed, .activated: break
+    case .pause, .redriven, .purged, .deployed, .activated, .action, .declared: break
     }
   }
 

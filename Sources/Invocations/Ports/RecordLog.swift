@@ -138,6 +138,9 @@ package struct Recovery: Sendable {
   /// False after a kill or a power loss.
   package var wasStoppedCleanly: Bool
   package var releases: ReleaseBook
+  /// Operators' actions that had not come to their end.
+  package var openActions: [OperatorAction] = []
+  package var lastAction = 0
 
   package init(
     boot: Int, lastID: InvocationID, unfinished: [String: Int], interrupted: Int,

@@ -1,0 +1,98 @@
+// Where the values of events lie that manifests declare as `fields`, and the idempotency keys: digests
+// in segments of a few thousand, each in the order of its digests. Within one, rows come in any order
+// and find their pages in memory; a full one is never written again. So a history of any length costs
+// nothing more to write, and to look something up is one short look into each segment.
+import Invocations
+
+final class FieldTables {
+  /// Of idempotency keys; no path of an event has a space.
+  static let keyPath = " key"
+
+  private struct Segment {
+    var number: Int64
+    var rows = 0
+    var least = Int64.max
+    var greatest = Int64.min
+  }
+
+  private let hasher: SipHasher
+  private let add: Statement
+  private let seal: Statement
+  private let declare: Statement
+  private let forgetDeclared: Statement
+  private var segment: Segment
+  /// As it is on disk, for a commit that fails.
+  private var onDisk: Segment
+
+  init(on connection: Connection, hasher: SipHasher) throws(SQLiteFailure) {
+    self.hasher = hasher
+    add = try connection.statement(SQL.addField)
+    seal = try connection.statement(SQL.sealSegment)
+    declare = try connection.statement(SQL.declareField)
+    forgetDeclared = try connection.statement(SQL.forgetDeclared)
+    let number = (try connection.number("SELECT max(number) FROM segments") ?? 0) + 1
+    segment = Segment(number: number)
+    let rows = try connection.statement(SQL.openSegment)
+    rows.begin().add(number)
+    if try rows.next() {
+      segment.rows = Int(rows.integer())
+      if segment.rows > 0 {
+        segment.least = rows.integer()
+        segment.greatest = rows.integer()
+      }
+    }
+    rows.reset()
+    onDisk = segment
+  }
+
+  func note(_ acceptance: Acceptance) throws(SQLiteFailure) {
+    if let key = acceptance.key { try add(Self.keyPath, key.text, acceptance.id) }
+    for path in acceptance.fields {
+      if let value = path.value(in: acceptance.event) {
+        try add(path.source, value, acceptance.id)
+      }
+    }
+  }
+
+  /// Whoever asks by one of these is answered from here, and by any other from the events
+  /// themselves.
+  func declare(_ paths: [String]) throws(SQLiteFailure) {
+    try forgetDeclared.begin().run()
+    for path in paths {
+      declare.begin().add(path)
+      try declare.run()
+    }
+  }
+
+  func noteKey(_ id: Int64, _ text: String) throws(SQLiteFailure) {
+    try add(Self.keyPath, text, InvocationID(rawValue: id))
+  }
+
+  private func add(_ path: String, _ value: String, _ id: InvocationID) throws(SQLiteFailure) {
+    add.begin().add(segment.number)
+    add.add(Self.digest(path, value, hasher))
+    add.add(id.rawValue)
+    try add.run()
+    segment.rows += 1
+    segment.least = min(segment.least, id.rawValue)
+    segment.greatest = max(segment.greatest, id.rawValue)
+  }
+
+  static func digest(_ path: String, _ value: String, _ hasher: SipHasher) -> Int64 {
+    hasher.lane([path, value])
+  }
+
+  /// Within the commit, at its end.
+  func flush() throws(SQLiteFailure) {
+    guard segment.rows >= StoreLimits.segmentRowsMax else { return }
+    seal.begin().add(segment.number)
+    seal.add(segment.least)
+    seal.add(segment.greatest)
+    try seal.run()
+    segment = Segment(number: segment.number + 1)
+  }
+
+  func committed() { onDisk = segment }
+
+  func rolledBack() { segment = onDisk }
+}

@@ -1,0 +1,177 @@
+// Which way through the log answers a filter, and the pages that come of it.
+import Invocations
+
+extension Inspector {
+  /// Newest first.
+  func list(
+    _ filter: InvocationFilter, among selection: Selection
+  ) throws(SQLiteFailure) -> Page<InvocationRecord> {
+    let limit = max(1, min(filter.limit, InvocationFilter.limitMax))
+    var bytes = 0
+    return try page(filter, among: selection) { id, isIn, items throws(SQLiteFailure) in
+      if isIn, let story = try story(of: id), filter.fits(story.record.acceptance.event) {
+        items.append(story.record)
+        bytes += story.record.bytes
+      }
+      return items.count < limit && bytes <= StoreLimits.pageBytesMax
+    }
+  }
+
+  /// The ids alone: what an action goes through.
+  func select(
+    _ filter: InvocationFilter, among selection: Selection
+  ) throws(SQLiteFailure) -> Page<InvocationID> {
+    let limit = max(1, min(filter.limit, StoreLimits.selectedIDsMax))
+    return try page(filter, among: selection) { id, isIn, items throws(SQLiteFailure) in
+      if isIn {
+        let isMeant =
+          filter.matches.isEmpty
+          ? true : try story(of: id).map { filter.fits($0.record.acceptance.event) } ?? false
+        if isMeant { items.append(id) }
+      }
+      return items.count < limit
+    }
+  }
+
+  /// `take` says whether there is room for more.
+  private func page<Item: Sendable>(
+    _ filter: InvocationFilter, among selection: Selection,
+    _ take: (InvocationID, Bool, inout [Item]) throws(SQLiteFailure) -> Bool
+  ) throws(SQLiteFailure) -> Page<Item> {
+    let deadline = MonotonicTime.now + StoreLimits.scanNanosecondsMax
+    let walk = try walk(filter, among: selection)
+    defer { walk.end() }
+    var page = Page<Item>(items: [], next: nil)
+    var scanned = 0
+    while true {
+      switch try walk.step(until: deadline) {
+      case .end: return page
+      case .pause(let before):
+        page.next = before
+        return page
+      case .row(let id, let fits):
+        let hasRoom = try take(id, fits, &page.items)
+        scanned += 1
+        guard hasRoom, scanned < StoreLimits.scannedRowsMax, MonotonicTime.now <= deadline else {
+          if case .end = try walk.step(until: deadline) { return page }
+          page.next = id
+          return page
+        }
+      }
+    }
+  }
+
+  // MARK: The way
+
+  private func walk(
+    _ filter: InvocationFilter, among selection: Selection
+  ) throws(SQLiteFailure) -> Walk {
+    let until = filter.until.map { InvocationID.first(at: $0).rawValue } ?? .max
+    let bounds = WalkBounds(
+      end: min(until, filter.before?.rawValue ?? .max),
+      start: filter.since.map { InvocationID.first(at: $0).rawValue } ?? 0,
+      function: try name(filter.function), queue: try name(filter.queue), filter: filter)
+    if let segments = try segments(for: filter, bounds) {
+      return try Walk([], segments: segments, bounds, on: connection)
+    }
+    return try Walk(
+      try ranges(for: filter, among: selection, bounds), segments: [], bounds, on: connection)
+  }
+
+  private func ranges(
+    for filter: InvocationFilter, among selection: Selection, _ bounds: WalkBounds
+  ) throws(SQLiteFailure) -> [WalkRange] {
+    if selection == .deadLetters { return [filter.fingerprint.map { .deadOf($0) } ?? .dead] }
+    if let fingerprint = filter.fingerprint { return [.failed(fingerprint)] }
+    if let reason = filter.reason { return [.ended(reason == .replaced ? .cancelled : .dead)] }
+    if !filter.states.isEmpty, !filter.states.contains(.succeeded) {
+      let ended = filter.states.filter(\.isFinal).map { WalkRange.ended($0) }
+      return ended + (filter.states.contains { !$0.isFinal } ? [.unfinished] : [])
+    }
+    if filter.function != nil || filter.queue != nil, let triggers = try triggers(bounds) {
+      return triggers
+    }
+    return [.history]
+  }
+
+  private func name(_ text: String?) throws(SQLiteFailure) -> StoredName? {
+    guard let text else { return nil }
+    return try names.name(of: text)
+  }
+
+  /// The triggers that could have brought what the filter means; nil where they are too many.
+  private func triggers(_ bounds: WalkBounds) throws(SQLiteFailure) -> [WalkRange]? {
+    let queue = bounds.filter.queue.map { "queue:\($0)" }
+    let wanted = try name(queue)
+    let query = try connection.statement(SQL.nextTrigger)
+    var found: [WalkRange] = []
+    // Below every number and every text, as SQLite orders them.
+    var place = (StoredName.number(.min), StoredName.number(.min))
+    for _ in 0..<StoreLimits.triggersMax {
+      query.begin().add(place.0)
+      query.add(place.1)
+      guard try query.next(), let trigger = query.optionalName(),
+        let function = query.optionalName()
+      else {
+        query.reset()
+        return found
+      }
+      query.reset()
+      place = (trigger, function)
+      if let wanted, wanted != trigger { continue }
+      if let asked = bounds.function, asked != function { continue }
+      found.append(.trigger(trigger, function))
+      guard found.count <= StoreLimits.strandsMax else { return nil }
+    }
+    return nil
+  }
+
+  // MARK: Fields
+
+  /// Segments that may hold the value; nil where the filter names none that is looked up so.
+  private func segments(
+    for filter: InvocationFilter, _ bounds: WalkBounds
+  ) throws(SQLiteFailure) -> [(range: WalkRange, greatest: Int64)]? {
+    guard let digest = try digest(for: filter) else { return nil }
+    let query = try connection.statement(SQL.segments)
+    query.begin().add(bounds.end)
+    query.add(bounds.start)
+    var found: [(range: WalkRange, greatest: Int64)] = []
+    // The one that is not full has no bounds yet.
+    let open = (try connection.number("SELECT max(number) FROM segments") ?? 0) + 1
+    found.append((.field(segment: open, digest: digest), .max - 1))
+    while try query.next() {
+      found.append((.field(segment: query.integer(), digest: digest), query.integer()))
+    }
+    return found
+  }
+
+  private func digest(for filter: InvocationFilter) throws(SQLiteFailure) -> Int64? {
+    if let key = filter.key { return FieldTables.digest(FieldTables.keyPath, key, hasher) }
+    for match in filter.matches where try isDeclared(match.path.source) {
+      return FieldTables.digest(match.path.source, match.value, hasher)
+    }
+    return nil
+  }
+
+  private func isDeclared(_ path: String) throws(SQLiteFailure) -> Bool {
+    let query = try connection.statement(SQL.isDeclared)
+    query.begin().add(path)
+    defer { query.reset() }
+    return try query.next()
+  }
+}
+
+extension InvocationFilter {
+  func fits(_ event: Event) -> Bool {
+    matches.allSatisfy { $0.path.value(in: event) == $0.value }
+  }
+}
+
+extension InvocationRecord {
+  /// What it weighs in a page.
+  var bytes: Int {
+    1_024 + acceptance.event.data.count + (result?.body.count ?? 0)
+      + (error?.message.utf8.count ?? 0)
+  }
+}
