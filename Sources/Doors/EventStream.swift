@@ -99,7 +99,9 @@ final class EventStream: HappeningListener {
 extension EventStream {
   /// What a happening does not say itself, its invocation's acceptance does.
   private func selects(_ happening: Happening) -> Bool {
-    guard filter.queue != nil || filter.key != nil || filter.text != nil else { return true }
+    guard
+      filter.queue != nil || filter.key != nil || filter.text != nil || !filter.matches.isEmpty
+    else { return true }
     guard let id = happening.invocation else { return false }
     defer { if case .ended = happening { selected.remove(id) } }
     if selected.contains(id) { return true }
@@ -131,15 +133,23 @@ extension InvocationFilter {
   fileprivate func selects(_ acceptance: Acceptance) -> Bool {
     if let queue, queue != acceptance.queue { return false }
     if let key, key != acceptance.key?.text { return false }
+    guard matches.allSatisfy({ $0.path.value(in: acceptance.event) == $0.value }) else {
+      return false
+    }
     guard let text else { return true }
-    return acceptance.event.data.contains(Array(text.utf8))
+    return Self.lowered(acceptance.event.data).contains(Self.lowered(Array(text.utf8)))
+  }
+
+  /// Letters beyond ASCII as they are, as in a listing.
+  private static func lowered(_ bytes: [UInt8]) -> [UInt8] {
+    bytes.map { (65...90).contains($0) ? $0 + 32 : $0 }
   }
 }
 
 extension ControlDoor {
   func stream(_ exchange: HTTPExchange) throws(RequestFault) {
     // What has happened is listed; a stream tells what happens.
-    let allowed = RequestQuery.filters.subtracting(["since", "until", "limit", "cursor"])
+    let allowed = RequestQuery.filters.subtracting(["since", "until", "limit", "cursor", "release"])
     let query = try RequestQuery(exchange.request.query, allowed: allowed)
     let filter = try query.filter(now: house.clocks.wall)
     guard streams.count < EventStream.streamsMax else {

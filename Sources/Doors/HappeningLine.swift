@@ -9,6 +9,7 @@ package struct HappeningLine {
   private let state: StateWord?
   private let reason: DeathReason?
   private let queue: String?
+  private let fingerprint: Fingerprint?
 
   /// nil for what is not told.
   package init?(_ happening: Happening) {
@@ -21,11 +22,13 @@ package struct HappeningLine {
     state = subject.state
     reason = subject.reason
     queue = subject.queue
+    fingerprint = subject.fingerprint
   }
 
   func passes(_ filter: InvocationFilter) -> Bool {
     if let wanted = filter.function, wanted != function { return false }
     if let wanted = filter.reason, wanted != reason { return false }
+    if let wanted = filter.fingerprint, wanted != fingerprint { return false }
     if let wanted = filter.queue, let queue, wanted != queue { return false }
     if let state, !filter.states.isEmpty { return filter.states.contains(state) }
     return true
@@ -37,6 +40,7 @@ package struct HappeningLine {
     var state: StateWord?
     var reason: DeathReason?
     var queue: String?
+    var fingerprint: Fingerprint?
   }
 }
 
@@ -67,11 +71,14 @@ extension JSONWriter {
       field("outcome", attempt.outcome.word)
       field("runMs", attempt.endedAt.milliseconds - attempt.startedAt.milliseconds)
       field("next", due)
-      error(attempt.error)
+      subject.fingerprint = attempt.fingerprint
+      error(attempt.error, subject.fingerprint)
     case .ended(let ending, let acceptedAt):
       subject = .init(
         name: "ended", function: ending.function, state: ending.state, reason: ending.reason)
-      write(ending, acceptedAt)
+      subject.fingerprint =
+        ending.state == .dead ? ending.error.map { Fingerprint(of: $0) } : nil
+      write(ending, acceptedAt, subject.fingerprint)
     case .logged(let line, let function):
       subject = .init(name: "log", function: function)
       invocation(line.invocation, function)
@@ -88,7 +95,9 @@ extension JSONWriter {
     }
   }
 
-  private mutating func write(_ ending: Ending, _ acceptedAt: WallTime) {
+  private mutating func write(
+    _ ending: Ending, _ acceptedAt: WallTime, _ fingerprint: Fingerprint?
+  ) {
     invocation(ending.id, ending.function)
     field("state", ending.state.description)
     field("reason", ending.reason?.description)
@@ -102,7 +111,7 @@ extension JSONWriter {
     array("emitted") { json in
       for child in ending.emitted { json.value("\(child.id)") }
     }
-    error(ending.error)
+    error(ending.error, fingerprint)
   }
 
   /// What concerns the house and no single invocation.

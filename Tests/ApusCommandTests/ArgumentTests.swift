@@ -62,12 +62,14 @@ struct ArgumentTests {
     let list = try parse(
       InvocationsCommand.List.self, "invocations", "list", "--function", "f", "--state", "dead",
       "--reason", "crashed", "--queue", "q", "--key", "k", "--since", "2h", "--until", "1h",
-      "--text", "t", "--limit", "7", "--cursor", "c", "--json")
+      "--text", "t", "--where", "data.a=1", "--where", "id=e", "--fingerprint", "AAG3ZD5YWC",
+      "--release", "3", "--limit", "7", "--cursor", "c", "--json")
     let query = (list.filter.query + list.page.query).map { "\($0.0)=\($0.1 ?? "")" }
     #expect(
       query == [
-        "function=f", "state=dead", "reason=crashed", "queue=q", "key=k", "text=t", "since=2h",
-        "until=1h", "limit=7", "cursor=c",
+        "function=f", "state=dead", "reason=crashed", "queue=q", "key=k", "text=t",
+        "fingerprint=AAG3ZD5YWC", "where=data.a=1", "where=id=e", "since=2h", "until=1h",
+        "release=3", "limit=7", "cursor=c",
       ])
     #expect(list.asking.json)
   }

@@ -131,11 +131,11 @@ struct ListingTests {
 
   @Test func `a redrive tells what was done and what was not`() {
     let answer = Answer(
-      #"{"action":"redrive","dryRun":false,"selected":2,"done":1,"refused":[{"id":"i","reason":"r"}]}"#
+      #"{"action":"redrive","state":"done","dryRun":false,"selected":2,"done":1,"refused":[{"id":"i","reason":"r"}]}"#
     )
-    #expect(DeadLetterSelection.lines(answer, plain) == ["1 of 2 redriven", "i: r"])
+    #expect(ActionWords(answer).outcome(plain) == ["1 of 2 redriven", "i: r"])
     let rehearsal = Answer(#"{"action":"purge","dryRun":true,"selected":2,"done":0,"refused":[]}"#)
-    #expect(DeadLetterSelection.lines(rehearsal, plain) == ["2 would be purged"])
+    #expect(ActionWords(rehearsal).outcome(plain) == ["2 would be purged"])
   }
 }
 
@@ -163,9 +163,21 @@ struct InvocationStoryTests {
     """#)
 
   @Test func `everything is told in the order in which it happened`() {
-    let relatives = ["0AKQNHV9W0000": Answer(#"{"function":"release-stock","state":"succeeded"}"#)]
+    let chain = Answer(
+      #"""
+      {"items":[
+       {"id":"0AKQNH4940000","function":"place-order","state":"succeeded","link":"first"},
+       {"id":"0AKQNHV400000","function":"charge-payment","state":"dead","reason":"exhausted",
+        "link":"emitted","parent":"0AKQNH4940000"},
+       {"id":"0AKQNHV9W0000","function":"release-stock","state":"succeeded","link":"emitted",
+        "parent":"0AKQNHV400000"},
+       {"id":"0AKQNHZ000000","function":"charge-payment","state":"running","link":"redriven",
+        "parent":"0AKQNHV400000"},
+       {"id":"0AKQNH4950000","function":"send-mail","state":"queued","link":"emitted",
+        "parent":"0AKQNH4940000"}],"isCut":false}
+      """#)
     #expect(
-      InvocationStory(story, relatives).lines(plain) == [
+      InvocationStory(story, chain: chain).lines(plain) == [
         "invocation  0AKQNHV400000",
         "function    charge-payment",
         "state       dead (exhausted)",
@@ -187,6 +199,11 @@ struct InvocationStoryTests {
         "      \"orderId\": \"o-1\"",
         "    }",
         "",
+        "timeline",
+        "  #1 thrown   12ms  █  cpu 0.4ms",
+        "  backoff    59.9s  ····························································",
+        "  #2 thrown   20ms                                                             █  cpu 1.1ms",
+        "",
         "attempts",
         "  #1  thrown  2027-01-15T07:57:00.000Z  took 12ms  cpu 0.4ms  worker 4711",
         "      thrown: no bank",
@@ -202,9 +219,33 @@ struct InvocationStoryTests {
         "  thrown (Retry): no bank",
         "  no money",
         "",
-        "emitted",
-        "  0AKQNHV9W0000  release-stock  succeeded",
+        "chain",
+        "  0AKQNH4940000  place-order  succeeded",
+        "  ├─ 0AKQNHV400000  charge-payment  dead (exhausted)  ← this one",
+        "  │  ├─ 0AKQNHV9W0000  release-stock  succeeded",
+        "  │  └─ sent again as 0AKQNHZ000000  charge-payment  running",
+        "  └─ 0AKQNH4950000  send-mail  queued",
       ])
+  }
+
+  @Test func `a timeline fits its terminal, whatever happened`() {
+    let attempts = (1...40).map {
+      let second = 10 + $0
+      return
+        #"{"attempt":\#($0),"outcome":"thrown","startedAt":"2027-01-15T07:57:\#(second).000Z","#
+        + #""finishedAt":"2027-01-15T07:57:\#(second).900Z","cpuMs":1,"memoryBytes":9000000}"#
+    }
+    let many = Answer(
+      #"{"id":"i","state":"waiting","createdAt":"2027-01-15T07:57:00.000Z","#
+        + #""attempts":[\#(attempts.joined(separator: ","))]}"#)
+    var narrow = plain
+    narrow.columnsMax = 72
+    let lines = InvocationTimeline(many, cause: Answer(#"{"code":"backoff"}"#)).lines(narrow)
+    #expect(lines.count == 25)
+    #expect(lines.first?.hasPrefix("queued") == true)
+    #expect(lines.last?.hasPrefix("waits: backoff") == true)
+    #expect(lines[12] == "…")
+    #expect(lines.allSatisfy { $0.count <= 72 + 20 })
   }
 
   @Test func `a request is told with what its path bound`() {

@@ -91,14 +91,27 @@ struct SelectionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Only from this queue.", valueName: "name")) var queue: String?
   @Option(help: ArgumentHelp("Only with this idempotency key.", valueName: "key")) var key: String?
   @Option(
-    help: ArgumentHelp("Only with this in the event's data or the error.", valueName: "text"))
+    help: ArgumentHelp(
+      "Only with this in an error, a log line or the event's data; upper or lower case.",
+      valueName: "text"))
   var text: String?
+  @Option(
+    name: .customLong("where"),
+    help: ArgumentHelp(
+      "Only with this value in the event, such as data.orderId=ord-9182; may come again. At once "
+        + "where the manifest has the path among its 'fields'.", valueName: "path=value"))
+  var matches: [String] = []
+  @Option(
+    help: ArgumentHelp(
+      "Only that failed of this error, as `apus errors` names it.",
+      valueName: "fingerprint"))
+  var fingerprint: String?
 
   var query: [(String, String?)] {
     [
       ("function", function), ("state", state), ("reason", reason), ("queue", queue), ("key", key),
-      ("text", text),
-    ]
+      ("text", text), ("fingerprint", fingerprint),
+    ] + matches.map { ("where", $0) }
   }
 }
 
@@ -109,8 +122,14 @@ struct FilterOptions: ParsableArguments {
       "Only since then: a time, or a time back from now such as 2h.", valueName: "time"))
   var since: String?
   @Option(help: ArgumentHelp("Only until then.", valueName: "time")) var until: String?
+  @Option(help: ArgumentHelp("Only whose latest attempt this release ran.", valueName: "number"))
+  var release: Int?
 
-  var query: [(String, String?)] { selection.query + [("since", since), ("until", until)] }
+  var query: [(String, String?)] {
+    selection.query + [
+      ("since", since), ("until", until), ("release", release.map(String.init)),
+    ]
+  }
 
   var isEmpty: Bool { query.allSatisfy { $0.1 == nil } }
 }

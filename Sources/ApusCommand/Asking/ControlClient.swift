@@ -54,7 +54,8 @@ struct ControlClient {
   }
 
   private func authorized(_ headers: [(String, String)]) -> [(String, String)] {
-    headers + (token.map { [("Authorization", "Bearer \($0)")] } ?? [])
+    headers + [("Apus-Operator", Operator.name)]
+      + (token.map { [("Authorization", "Bearer \($0)")] } ?? [])
   }
 
   private func reached(

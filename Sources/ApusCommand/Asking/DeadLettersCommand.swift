@@ -19,9 +19,7 @@ struct DeadLettersCommand: ParsableCommand {
     @OptionGroup var asking: AskingOptions
 
     func run() throws {
-      let answer = try asking.client().get(["v1", "dead-letters"], filter.query + page.query)
-      asking.show(answer) { InvocationsCommand.table(answer, $0, ifEmpty: "no dead letters") }
-      InvocationsCommand.tellOfMore(answer, asking)
+      try PagedListing.show(["v1", "dead-letters"], filter.query, page, asking, "no dead letters")
     }
   }
 
@@ -35,89 +33,40 @@ struct DeadLettersCommand: ParsableCommand {
     func run() throws {
       let client = try asking.client()
       let answer = try client.get(["v1", "dead-letters", id])
-      asking.show(answer) { presentation in
-        let relatives = InvocationsCommand.Show.relatives(of: answer, client)
-        return InvocationStory(answer, relatives).lines(presentation)
-      }
+      try InvocationsCommand.Show.tell(answer, client, asking)
     }
   }
 
   struct Redrive: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Sends dead letters again, each as a new invocation that names the old one.",
-      discussion: "Example: apus dead-letters redrive --queue payments --rate 10/s")
-    @OptionGroup var selection: DeadLetterSelection
+      discussion: """
+        With --set the new event is a mended one that names the old event.
+        Example: apus dead-letters redrive --fingerprint AAG3ZD5YWC --set data.card=tok_2 --rate 10/s
+        """)
+    @OptionGroup var selection: BulkSelection
     @Option(
       help: ArgumentHelp(
-        "How fast they may run again, such as 10/s or 100/min (default: at once).",
-        valueName: "count/period"))
-    var rate: String?
+        "Sets a member of the event's data: JSON, or else text; may come again.",
+        valueName: "path=value"))
+    var set: [String] = []
+    @Option(help: ArgumentHelp("To another function than their own.", valueName: "function"))
+    var to: String?
     @OptionGroup var asking: AskingOptions
 
-    func run() throws { try selection.act("redrive", [("rate", rate)], asking) }
+    func run() throws {
+      try selection.act(
+        ["v1", "dead-letters", "redrive"], set.map { ("set", $0) } + [("to", to)], asking)
+    }
   }
 
   struct Purge: ParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Throws dead letters away; they stay in the list of invocations.",
       discussion: "Example: apus dead-letters purge --reason rejected --until 7d")
-    @OptionGroup var selection: DeadLetterSelection
+    @OptionGroup var selection: BulkSelection
     @OptionGroup var asking: AskingOptions
 
-    func run() throws { try selection.act("purge", [], asking) }
-  }
-}
-
-/// Which dead letters: by ids, by filters, or every one, and then that has to be said.
-struct DeadLetterSelection: ParsableArguments {
-  @Argument(help: "Ids of dead letters; none where filters select.") var ids: [String] = []
-  @OptionGroup var filter: FilterOptions
-  @Flag(help: "Every dead letter there is.") var all = false
-  @Flag(help: "Count what would be done, and do nothing.") var dryRun = false
-
-  func validate() throws {
-    let ways = [!ids.isEmpty, !filter.isEmpty, all].count { $0 }
-    guard ways <= 1 else {
-      throw ValidationError("ids, filters and --all exclude each other")
-    }
-    guard ways == 1 else {
-      throw ValidationError("name dead letters by their ids or by filters, or say --all")
-    }
-    if let id = ids.first(where: { InvocationID($0) == nil }) {
-      throw ValidationError("'\(id)' is not the id of an invocation: 13 characters, as listed")
-    }
-  }
-
-  func act(
-    _ verb: String, _ options: [(String, String?)], _ asking: AskingOptions
-  ) throws {
-    let flags = [("all", all ? "true" : nil), ("dryRun", dryRun ? "true" : nil)] + options
-    let answer = try asking.client(readTimeout: .seconds(3600)).post(
-      ["v1", "dead-letters", verb], filter.query + flags,
-      headers: [("Content-Type", "application/json")], body: body)
-    asking.show(answer) { Self.lines(answer, $0) }
-    let refused = answer.list("refused").count
-    // Said already, line by line.
-    if refused > 0 { throw CommandFault.failed("") }
-  }
-
-  private var body: [UInt8] {
-    guard !ids.isEmpty else { return [] }
-    var json = JSONWriter()
-    json.object { $0.field("ids", ids.compactMap { InvocationID($0)?.description }) }
-    return json.bytes
-  }
-
-  static func lines(_ answer: Answer, _ presentation: Presentation) -> [String] {
-    let selected = answer["selected"] ?? "0"
-    let done = answer["done"] ?? "0"
-    let verb = answer["action"] == "purge" ? "purged" : "redriven"
-    let sentence =
-      answer.isTrue("dryRun")
-      ? "\(selected) would be \(verb)" : "\(done) of \(selected) \(verb)"
-    return [sentence]
-      + answer.list("refused").map {
-        presentation.ink(.red, "\($0["id"] ?? "-"): \($0["reason"] ?? "-")")
-      }
+    func run() throws { try selection.act(["v1", "dead-letters", "purge"], [], asking) }
   }
 }

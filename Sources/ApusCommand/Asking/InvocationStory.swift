@@ -8,19 +8,23 @@ struct InvocationStory {
   private static let payloadLinesMax = 60
 
   private let story: Answer
-  /// Cause and emitted invocations by id, as far as they were looked up.
-  private let relatives: [String: Answer]
+  /// What one that waits waits for.
+  private let cause: Answer?
+  /// What caused it and what came of it.
+  private let chain: Answer?
 
-  init(_ story: Answer, _ relatives: [String: Answer] = [:]) {
+  init(_ story: Answer, cause: Answer? = nil, chain: Answer? = nil) {
     self.story = story
-    self.relatives = relatives
+    self.cause = cause
+    self.chain = chain
   }
 
   func lines(_ presentation: Presentation) -> [String] {
     let sections = [
       ("", head(presentation)), ("event", event(presentation)), ("request", request(presentation)),
+      ("timeline", InvocationTimeline(story, cause: cause).lines(presentation)),
       ("attempts", attempts(presentation)), ("log", log(presentation)), ("result", result()),
-      ("error", error(presentation)), ("emitted", emitted(presentation)),
+      ("error", error(presentation)), ("chain", tree(presentation)),
     ]
     return Array(
       sections.filter { !$0.1.isEmpty }.map { title, lines in
@@ -49,12 +53,19 @@ struct InvocationStory {
       ("attempts", "\(story["attempt"] ?? "0") of at most \(story["attemptsMax"] ?? "-")"),
       ("time", spent),
       ("sent again", duplicates),
-      ("cause", story["cause"].map { relative($0, presentation) }),
+      ("waits for", cause?["sentence"].map { Table.oneLine($0) }),
+      ("cause", story["cause"]),
       ("redrive of", story["redriveOf"]),
-      ("redriven as", story["redrivenAs"]),
+      ("redriven as", story["redrivenAs"].map { $0 + settled }),
+      (
+        "thrown away",
+        story["redrivenAs"] == nil ? story["settledBy"].map { "by action \($0)" } : nil
+      ),
       ("replaced by", story["replacedBy"]),
     ])
   }
+
+  private var settled: String { story["settledBy"].map { " by action \($0)" } ?? "" }
 
   private var spent: String? {
     let lengths = [("waited", "queuedMs"), ("took", "runMs")].compactMap { word, path in
@@ -130,17 +141,13 @@ struct InvocationStory {
   }
 
   private func error(_ presentation: Presentation) -> [String] {
-    Self.errorLines(story, "error").map { presentation.ink(.red, $0) }
+    let lines = Self.errorLines(story, "error").map { presentation.ink(.red, $0) }
+    guard let fingerprint = story["error.fingerprint"] else { return lines }
+    return lines + [presentation.ink(.dim, "others of it: apus errors show \(fingerprint)")]
   }
 
-  private func emitted(_ presentation: Presentation) -> [String] {
-    story.texts("emitted").map { relative($0, presentation) }
-  }
-
-  private func relative(_ id: String, _ presentation: Presentation) -> String {
-    guard let other = relatives[id] else { return id }
-    let state = other["state"] ?? "-"
-    return "\(id)  \(other["function"] ?? "-")  \(presentation.ink(.of(state: state), state))"
+  private func tree(_ presentation: Presentation) -> [String] {
+    chain.map { InvocationTree($0, own: story["id"] ?? "").lines(presentation) } ?? []
   }
 
   private static func errorLines(_ answer: Answer, _ path: String) -> [String] {

@@ -18,12 +18,13 @@ struct InvocationsCommand: ParsableCommand {
       discussion: "Example: apus invocations list --function charge-payment --state dead,waiting")
     @OptionGroup var filter: FilterOptions
     @OptionGroup var page: PageOptions
+    @Flag(name: .shortAndLong, help: "Go on with those that end or fail from now on.")
+    var follow = false
     @OptionGroup var asking: AskingOptions
 
     func run() throws {
-      let answer = try asking.client().get(["v1", "invocations"], filter.query + page.query)
-      asking.show(answer) { InvocationsCommand.table(answer, $0, ifEmpty: "no invocations") }
-      InvocationsCommand.tellOfMore(answer, asking)
+      try PagedListing.show(["v1", "invocations"], filter.query, page, asking, "no invocations")
+      if follow { try ListFollowing(filter, asking).run() }
     }
   }
 
@@ -36,23 +37,15 @@ struct InvocationsCommand: ParsableCommand {
 
     func run() throws {
       let client = try asking.client()
-      let answer = try client.get(["v1", "invocations", id])
-      asking.show(answer) { presentation in
-        InvocationStory(answer, Self.relatives(of: answer, client)).lines(presentation)
-      }
+      try Self.tell(try client.get(["v1", "invocations", id]), client, asking)
     }
 
-    /// What caused it and what it emitted, a look-up each.
-    static let relativesMax = 20
-
-    static func relatives(of answer: Answer, _ client: ControlClient) -> [String: Answer] {
-      let ids = [answer["cause"]].compactMap { $0 } + answer.texts("emitted")
-      var found: [String: Answer] = [:]
-      for id in ids.prefix(relativesMax) {
-        // One that is no longer kept is shown by its id alone.
-        found[id] = try? client.get(["v1", "invocations", id])
-      }
-      return found
+    static func tell(_ story: Answer, _ client: ControlClient, _ asking: AskingOptions) throws {
+      guard !asking.json, let id = story["id"] else { return asking.show(story) { _ in [] } }
+      let isWaiting = ["queued", "waiting", "held"].contains(story["state"])
+      let cause = isWaiting ? try client.get(["v1", "invocations", id, "why"]) : nil
+      let chain = try client.get(["v1", "invocations", id, "chain"])
+      asking.show(story) { InvocationStory(story, cause: cause, chain: chain).lines($0) }
     }
   }
 
@@ -76,12 +69,18 @@ struct InvocationsCommand: ParsableCommand {
 
   struct Cancel: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Cancels an invocation that waits or runs.",
-      discussion: "Example: apus invocations cancel 06E3T8J9M0000")
-    @Argument(help: "The invocation's id.") var id: String
+      abstract: "Cancels what waits or runs, by id or by filter.",
+      discussion: """
+        Example: apus invocations cancel 06E3T8J9M0000
+        Example: apus invocations cancel --where data.customerId=c-42 --dry-run
+        """)
+    @OptionGroup var selection: BulkSelection
     @OptionGroup var asking: AskingOptions
 
     func run() throws {
+      guard let id = selection.onlyID else {
+        return try selection.act(["v1", "invocations", "cancel"], [], asking)
+      }
       let answer = try asking.client().post(["v1", "invocations", id, "cancel"])
       asking.show(answer) { _ in ["\(answer["invocation"] ?? id) is cancelled"] }
     }
@@ -89,12 +88,19 @@ struct InvocationsCommand: ParsableCommand {
 
   struct Retry: ParsableCommand {
     static let configuration = CommandConfiguration(
-      abstract: "Runs a waiting invocation now, or a dead or cancelled one again as a new one.",
-      discussion: "Example: apus invocations retry 06E3T8J9M0000")
-    @Argument(help: "The invocation's id.") var id: String
+      abstract: "Runs what waits or is held now, or a dead or cancelled one again as a new one.",
+      discussion: """
+        By filter it is for those that wait or are held, unless --state says which.
+        Example: apus invocations retry 06E3T8J9M0000
+        Example: apus invocations retry --function charge-payment --state waiting
+        """)
+    @OptionGroup var selection: BulkSelection
     @OptionGroup var asking: AskingOptions
 
     func run() throws {
+      guard let id = selection.onlyID else {
+        return try selection.act(["v1", "invocations", "retry"], [], asking)
+      }
       let answer = try asking.client().post(["v1", "invocations", id, "retry"])
       asking.show(answer) { _ in
         if let again = answer.list("items").first?["invocation"] {
@@ -110,23 +116,31 @@ extension InvocationsCommand {
   static func table(
     _ answer: Answer, _ presentation: Presentation, ifEmpty sentence: String
   ) -> [String] {
+    table(answer.list("items"), presentation, ifEmpty: sentence)
+  }
+
+  static func table(
+    _ items: [Answer], _ presentation: Presentation, ifEmpty sentence: String
+  ) -> [String] {
     var table = Table(
       ["INVOCATION", "FUNCTION", "STATE", "TRY", "CREATED", "RUN", "ERROR"], numbers: [3, 5])
-    for item in answer.list("items") {
-      table.add([
-        Table.Cell(item["id"] ?? "-"), Table.Cell(item["function"] ?? "-"), state(of: item),
-        Table.Cell("\(item["attempt"] ?? "0")/\(item["attemptsMax"] ?? "-")"),
-        Table.Cell(presentation.ago(item.time("createdAt"))),
-        Table.Cell(TimeWords.length(milliseconds: item.number("runMs"))),
-        Table.Cell(item["error.message"] ?? "", .dim),
-      ])
-    }
+    for item in items { table.add(row(item, presentation)) }
     return presentation.lines(table, ifEmpty: sentence)
   }
 
   private static func state(of item: Answer) -> Table.Cell {
     let state = item["state"] ?? "-"
     return Table.Cell(state + (item["reason"].map { " (\($0))" } ?? ""), .of(state: state))
+  }
+
+  static func row(_ item: Answer, _ presentation: Presentation) -> [Table.Cell] {
+    [
+      Table.Cell(item["id"] ?? "-"), Table.Cell(item["function"] ?? "-"), state(of: item),
+      Table.Cell("\(item["attempt"] ?? "0")/\(item["attemptsMax"] ?? "-")"),
+      Table.Cell(presentation.ago(item.time("createdAt"))),
+      Table.Cell(TimeWords.length(milliseconds: item.number("runMs"))),
+      Table.Cell(item["error.message"] ?? "", .dim),
+    ]
   }
 
   /// On stderr, so that the list stays a list.

@@ -111,15 +111,6 @@ struct DeployingOptions: ParsableArguments {
   func write(to json: inout JSONWriter) {
     json.field("dryRun", dryRun)
     json.field("force", force)
-    json.field("by", Self.user)
-  }
-
-  /// For the list of releases; nothing depends on it.
-  private static var user: String {
-    let environment = Environment.variables
-    let name = environment["USER"] ?? environment["LOGNAME"] ?? "user \(getuid())"
-    var host = [CChar](repeating: 0, count: 256)
-    guard gethostname(&host, host.count - 1) == 0 else { return name }
-    return "\(name)@\(String(decoding: host.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self))"
+    json.field("by", Operator.name)
   }
 }

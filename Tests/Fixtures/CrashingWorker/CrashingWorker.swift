@@ -36,6 +36,14 @@ import Glibc
       return Int(getpid())
     }
     Handler("Echo") { (text: String, _) in text }
+    Handler("Bank") { (order: BankOrder, context) in
+      context.logger.info("asked for \(order.orderId)")
+      switch order.card {
+      case "stolen": throw Reject("the card of \(order.orderId) is stolen")
+      case "empty": throw Reject("\(order.orderId) costs more than the \(order.orderId.count) left")
+      default: context.emit(queue: "receipts", order)
+      }
+    }
     BatchHandler("Sort") { (events: [Event<String>], context) in
       for event in events { try await sort(event, context) }
     }
@@ -44,6 +52,11 @@ import Glibc
       DispatchSemaphore(value: 0).wait()
     }
   }
+}
+
+private struct BankOrder: Codable, Sendable {
+  var orderId: String
+  var card: String
 }
 
 /// Does what the event's data says.

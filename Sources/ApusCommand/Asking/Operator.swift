@@ -1,0 +1,13 @@
+// Who asks, in the words of this machine: for the record of what operators did. It is told, not proved.
+
+import Glibc
+
+enum Operator {
+  static let name: String = {
+    let environment = Environment.variables
+    let name = environment["USER"] ?? environment["LOGNAME"] ?? "user \(getuid())"
+    var host = [CChar](repeating: 0, count: 256)
+    guard gethostname(&host, host.count - 1) == 0 else { return name }
+    return "\(name)@\(String(decoding: host.prefix { $0 != 0 }.map(UInt8.init), as: UTF8.self))"
+  }()
+}
