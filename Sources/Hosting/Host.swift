@@ -31,6 +31,7 @@ package final class Host {
   let pool: ProcessWorkerPool
   let dispatcher: Dispatcher
   let timerDesk: TimerDesk
+  let usageReader = UsageReader()
   package private(set) var router: Router
   package private(set) var roster = WorkerRoster()
   private var launchNumber = 0
@@ -137,7 +138,8 @@ package final class Host {
   ) {
     launchNumber += 1
     let release = WorkerRelease(
-      executable: executable, arguments: arguments, functions: declarations, number: launchNumber)
+      executable: executable, arguments: arguments, functions: declarations, number: launchNumber,
+      recorded: number)
     pool.launch(release, review: review) { [weak self] outcome in
       guard let self else { return }
       switch outcome {
