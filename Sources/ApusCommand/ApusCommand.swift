@@ -32,7 +32,7 @@ struct ApusCommand: ParsableCommand {
         name: "Inspection and operation",
         subcommands: [
           FunctionsCommand.self, QueuesCommand.self, TimersCommand.self, InvocationsCommand.self,
-          DeadLettersCommand.self, SQLCommand.self,
+          DeadLettersCommand.self, SQLCommand.self, TopCommand.self,
         ]),
       CommandGroup(name: "Measurement", subcommands: [BenchCommand.self]),
     ])
