@@ -95,7 +95,7 @@ let package = Package(
       ]),
     room("Workers", imports: ["Invocations", "Schedules", "WorkerProtocol", "EventLoop"]),
     room(
-      "Records", imports: ["Invocations"],
+      "Records", imports: ["Invocations", "Schedules"],
       libraries: [library("GRDB", from: "GRDB.swift"), library("GRDBSQLite", from: "GRDB.swift")]),
     room(
       "Doors",
@@ -120,7 +120,7 @@ let package = Package(
       name: "ApusCommand",
       dependencies: [
         "Hosting", "Doors", "Manifests", "Releases", "Schedules", "Invocations", "HTTP",
-        "EventLoop", "Workers", "Apus",
+        "EventLoop", "Workers", "Records", "Apus",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),
@@ -147,7 +147,8 @@ let package = Package(
     .testTarget(
       name: "ApusCommandTests",
       dependencies: [
-        "ApusCommand", "Hosting", "Doors", "Manifests", "Invocations", "HTTP", "EventLoop",
+        "ApusCommand", "Hosting", "Doors", "Manifests", "Records", "Invocations", "HTTP",
+        "EventLoop",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ], swiftSettings: strict),

@@ -32,7 +32,8 @@ struct ApusCommand: ParsableCommand {
         name: "Inspection and operation",
         subcommands: [
           FunctionsCommand.self, QueuesCommand.self, TimersCommand.self, InvocationsCommand.self,
-          DeadLettersCommand.self, ErrorsCommand.self, ActionsCommand.self,
+          DeadLettersCommand.self, ErrorsCommand.self, ActionsCommand.self, TopCommand.self,
+          SQLCommand.self,
         ]),
       CommandGroup(name: "Measurement", subcommands: [BenchCommand.self]),
     ])

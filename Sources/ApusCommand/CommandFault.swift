@@ -14,6 +14,8 @@ enum CommandFault: Error, Equatable {
   case unreachable(String)
   /// Nothing is wrong; the same command may work in a moment.
   case tryLater(String)
+  /// Somebody pressed Ctrl-C; said in the words of a shell, which counts the signal's number on.
+  case interrupted
 
   var status: Int32 {
     switch self {
@@ -22,6 +24,7 @@ enum CommandFault: Error, Equatable {
     case .badInput: 65
     case .unreachable: 69
     case .tryLater: 75
+    case .interrupted: 130
     }
   }
 
@@ -31,6 +34,7 @@ enum CommandFault: Error, Equatable {
     case .failed(let message), .usage(let message), .badInput(let message),
       .unreachable(let message), .tryLater(let message):
       message
+    case .interrupted: "interrupted"
     }
   }
 

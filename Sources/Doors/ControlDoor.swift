@@ -98,6 +98,9 @@ package final class ControlDoor: HTTPResponder {
     case ("v1", "errors", _): try errors(exchange, Array(path.dropFirst(2)))
     case ("v1", "actions", _): try actions(exchange, Array(path.dropFirst(2)))
     case ("v1", "stream", _): try stream(exchange)
+    case ("v1", "host", _): host(exchange)
+    case ("v1", "workers", _): workers(exchange)
+    case ("v1", "store", _): store(exchange)
     case ("v1", "releases", _): try releases(exchange, Array(path.dropFirst(2)))
     case ("v1", "executables", _): try executables(exchange, Array(path.dropFirst(2)))
     default: exchange.respond(.problem(.notFound(exchange.request.path)))
@@ -167,7 +170,8 @@ enum Call {
   private static func takesNoQuery(reading path: [String]) -> Bool {
     switch (path.count > 1 ? path[1] : "", path.count) {
     case ("timers", 2...3), ("queues", 3), ("functions", 3), ("invocations", 3...4),
-      ("releases", 3), ("dead-letters", 3), ("actions", 3), ("errors", 3):
+      ("releases", 3), ("dead-letters", 3), ("actions", 3), ("errors", 3), ("host", 2),
+      ("workers", 2), ("store", 2):
       true
     default: false
     }
@@ -180,7 +184,7 @@ enum Call {
       ("timers", 1, _), ("timers", 2, _), ("invocations", 1, _), ("invocations", 2, _),
       ("invocations", 3, "why"), ("invocations", 3, "chain"), ("dead-letters", 1, _),
       ("stream", 1, _), ("releases", 2, _), ("errors", 1, _), ("errors", 2, _), ("actions", 1, _),
-      ("actions", 2, _):
+      ("actions", 2, _), ("host", 1, _), ("workers", 1, _), ("store", 1, _):
       ["GET"]
     case ("events", 1, _), ("dead-letters", 2, "redrive"), ("dead-letters", 2, "purge"),
       ("queues", 3, "pause"), ("queues", 3, "resume"), ("queues", 3, "purge"),

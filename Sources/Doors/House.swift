@@ -6,7 +6,7 @@ package import Invocations
 package import Routing
 
 @LoopActor
-package protocol House: AnyObject {
+package protocol House: HouseVitals {
   /// Routes and queues of the release that is live.
   var router: Router { get }
   /// Where invocations are asked for, such as `http://127.0.0.1:7070`; empty before it is open.
@@ -132,6 +132,8 @@ package struct FunctionStatus: Sendable {
   package var pausedSince: WallTime?
   /// Why its workers do not start; nil when they are well.
   package var unhealthy: String?
+  package var accepted = 0
+  package var started = 0
   package var succeeded: Int
   package var dead: Int
   package var retried: Int

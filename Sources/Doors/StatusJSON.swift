@@ -57,6 +57,8 @@ extension JSONWriter {
         json.field("failed", status.lastMinute.failed)
       }
       json.object("sinceStart") { json in
+        json.field("accepted", status.accepted)
+        json.field("started", status.started)
         json.field("succeeded", status.succeeded)
         json.field("dead", status.dead)
         json.field("retried", status.retried)

@@ -43,7 +43,7 @@ extension Host: House {
         ?? FunctionDeclaration(name: counts.name, handler: "", triggers: [])
       // As it is on this host, whose store may promise less.
       declaration.durability = max(declaration.durability, settings.durability)
-      return FunctionStatus(
+      var status = FunctionStatus(
         declaration: declaration,
         isDeclared: counts.isDeclared, unfinished: counts.unfinished, running: counts.running,
         pausedSince: counts.pausedSince, unhealthy: bulletin.statistics.unhealthy[counts.name],
@@ -51,6 +51,9 @@ extension Host: House {
         lastMinute: seen?.minute.sum(at: clocks.monotonic) ?? MinuteCounts(),
         runP50Milliseconds: seen?.runTimes.percentile(0.5),
         runP99Milliseconds: seen?.runTimes.percentile(0.99))
+      status.accepted = seen?.accepted ?? 0
+      status.started = seen?.started ?? 0
+      return status
     }
   }
 

@@ -34,6 +34,7 @@ package final class Host {
   private(set) lazy var actionDesk = ActionDesk(openActions, lastAction, of: self)
   private let openActions: [OperatorAction]
   private let lastAction: Int
+  let usageReader = UsageReader()
   package private(set) var router: Router
   package private(set) var roster = WorkerRoster()
   private var launchNumber = 0
@@ -142,7 +143,8 @@ package final class Host {
   ) {
     launchNumber += 1
     let release = WorkerRelease(
-      executable: executable, arguments: arguments, functions: declarations, number: launchNumber)
+      executable: executable, arguments: arguments, functions: declarations, number: launchNumber,
+      recorded: number)
     pool.launch(release, review: review) { [weak self] outcome in
       guard let self else { return }
       switch outcome {

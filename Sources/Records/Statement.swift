@@ -101,7 +101,7 @@ final class Statement {
   }
 
   // SQLITE_TRANSIENT: SQLite copies the bytes before the call returns.
-  private static var copied: sqlite3_destructor_type? {
+  static var copied: sqlite3_destructor_type? {
     unsafeBitCast(-1, to: sqlite3_destructor_type.self)
   }
 

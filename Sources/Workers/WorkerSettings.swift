@@ -64,10 +64,14 @@ package struct WorkerRelease: Sendable {
   package var arguments: [String]
   package var functions: [FunctionDeclaration]
   package var number: Int
+  /// As it stands on record; nil where releases are not kept.
+  package var recorded: Int?
 
   package init(
-    executable: String, arguments: [String] = [], functions: [FunctionDeclaration], number: Int
+    executable: String, arguments: [String] = [], functions: [FunctionDeclaration], number: Int,
+    recorded: Int? = nil
   ) {
+    self.recorded = recorded
     self.executable = executable
     self.arguments = arguments
     self.functions = functions

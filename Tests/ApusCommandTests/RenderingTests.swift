@@ -240,7 +240,7 @@ struct InvocationStoryTests {
         + #""attempts":[\#(attempts.joined(separator: ","))]}"#)
     var narrow = plain
     narrow.columnsMax = 72
-    let lines = InvocationTimeline(many, cause: Answer(#"{"code":"backoff"}"#)).lines(narrow)
+    let lines = InvocationTimeline(many, cause: Answer(#"{"cause":"backoff"}"#)).lines(narrow)
     #expect(lines.count == 25)
     #expect(lines.first?.hasPrefix("queued") == true)
     #expect(lines.last?.hasPrefix("waits: backoff") == true)

@@ -27,10 +27,11 @@ struct AskingOptions: ParsableArguments {
     if let url = host ?? environment["APUS_HOST"].flatMap({ $0.isEmpty ? nil : $0 }) {
       return try HostPlace.find(host: url, dataDirectory: "")
     }
-    return try HostPlace.find(host: nil, dataDirectory: try dataDirectory())
+    return try HostPlace.find(host: nil, dataDirectory: try Self.directory(data))
   }
 
-  private func dataDirectory() throws(CommandFault) -> String {
+  /// `data` is the flag's; else the settings tell.
+  static func directory(_ data: String?) throws(CommandFault) -> String {
     if let data { return data }
     let environment = Environment.variables
     let path = environment["APUS_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }

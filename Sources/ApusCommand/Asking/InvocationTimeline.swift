@@ -86,7 +86,7 @@ struct InvocationTimeline {
   private func stillWaiting(since place: Int64, _ reason: String) -> Span? {
     switch story["state"] {
     case "queued", "waiting", "held":
-      let code = cause?["code"] ?? reason
+      let code = cause?["cause"] ?? reason
       return Span(label: "waits: \(code)", from: place, to: nil, mark: "·", colour: .yellow)
     case "dead", "cancelled":
       guard let ended = story.time("finishedAt")?.milliseconds, ended > place + 1 else {

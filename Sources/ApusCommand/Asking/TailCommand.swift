@@ -39,7 +39,7 @@ extension InvocationsCommand {
     private static func mayPass(_ fault: CommandFault) -> Bool {
       switch fault {
       case .unreachable, .tryLater: true
-      case .failed, .usage, .badInput: false
+      case .failed, .usage, .badInput, .interrupted: false
       }
     }
 

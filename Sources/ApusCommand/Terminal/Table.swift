@@ -64,6 +64,17 @@ struct Table {
     text.count <= columns ? text : text.prefix(columns - 1) + "…"
   }
 
+  /// Without control characters, which a terminal would obey.
+  static func harmless(_ text: String) -> String {
+    guard text.unicodeScalars.contains(where: isControl) else { return text }
+    let shown = text.unicodeScalars.map { isControl($0) ? " " : Character($0) }
+    return String(shown)
+  }
+
+  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.generalCategory == .control
+  }
+
   static func oneLine(_ text: String) -> String {
     text.split(whereSeparator: \.isNewline).joined(separator: " ")
   }

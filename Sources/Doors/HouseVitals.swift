@@ -1,0 +1,66 @@
+// What the control door tells of the host itself: its process, its workers, its store.
+
+package import EventLoop
+package import Invocations
+
+/// The part of the house that looks at itself; what has to be read is read off the loop.
+@LoopActor
+package protocol HouseVitals: AnyObject {
+  func host(then: @escaping @LoopActor (Result<HostStatus, InspectionFault>) -> Void)
+  func workers(then: @escaping @LoopActor (Result<[WorkerStatus], InspectionFault>) -> Void)
+  func store(then: @escaping @LoopActor (Result<StoreStatus, InspectionFault>) -> Void)
+}
+
+package struct HostStatus: Sendable {
+  package var health: HouseHealth
+  package var pid: Int32
+  package var startedAt: WallTime
+  package var uptimeMilliseconds: Int64
+  package var memoryBytes: Int64
+  package var memoryPeakBytes: Int64
+  package var cpuMicroseconds: Int64
+  /// Since the host started.
+  package var workersStarted: Int
+  package var workersLost: Int
+
+  package init(
+    health: HouseHealth, pid: Int32, startedAt: WallTime, uptimeMilliseconds: Int64,
+    memoryBytes: Int64, memoryPeakBytes: Int64, cpuMicroseconds: Int64, workersStarted: Int,
+    workersLost: Int
+  ) {
+    self.health = health
+    self.pid = pid
+    self.startedAt = startedAt
+    self.uptimeMilliseconds = uptimeMilliseconds
+    self.memoryBytes = memoryBytes
+    self.memoryPeakBytes = memoryPeakBytes
+    self.cpuMicroseconds = cpuMicroseconds
+    self.workersStarted = workersStarted
+    self.workersLost = workersLost
+  }
+}
+
+package struct StoreStatus: Sendable {
+  package var fileBytes = 0
+  /// Of the write-ahead log.
+  package var logBytes = 0
+  package var pageBytes = 0
+  package var pages = 0
+  package var freePages = 0
+  package var durability = Durability.disk
+  /// Why nothing can be written now; nil when it can.
+  package var stalled: String?
+  /// Changes not yet on disk.
+  package var backlog = 0
+  // Since the host started.
+  package var commits = 0
+  package var fsyncs = 0
+  package var accepted = 0
+  package var ended = 0
+  package var oldest: InvocationID?
+  package var oldestUnfinished: InvocationID?
+  /// Those that nobody has dealt with.
+  package var deadLetters = 0
+
+  package init() {}
+}

@@ -1,0 +1,102 @@
+// The host looks at itself: what the loop knows at once, and what has to be read, brought back to the
+// loop and put together there.
+
+import Dispatching
+package import Doors
+import EventLoop
+import Glibc
+package import Invocations
+import Records
+import Workers
+
+extension Host: HouseVitals {
+  package func host(
+    then: @escaping @LoopActor (Result<HostStatus, InspectionFault>) -> Void
+  ) {
+    let pid = getpid()
+    usage(of: [pid]) { [self] outcome in
+      then(outcome.map { status(pid, $0[pid]) })
+    }
+  }
+
+  private func status(_ pid: Int32, _ usage: WorkerUsage.Reading?) -> HostStatus {
+    let began = usageReader.began
+    return HostStatus(
+      health: health, pid: pid, startedAt: began.wall,
+      uptimeMilliseconds: Int64((SystemClocks().monotonic - began.monotonic) / 1_000_000),
+      memoryBytes: usage?.memoryBytes ?? 0, memoryPeakBytes: usage?.memoryPeakBytes ?? 0,
+      cpuMicroseconds: usage?.cpuMicroseconds ?? 0,
+      workersStarted: bulletin.statistics.workersStarted,
+      workersLost: bulletin.statistics.workersLost)
+  }
+
+  package func workers(
+    then: @escaping @LoopActor (Result<[WorkerStatus], InspectionFault>) -> Void
+  ) {
+    let workers = pool.statuses
+    usage(of: workers.map(\.pid)) { outcome in
+      then(
+        outcome.map { usage in
+          workers.map { worker in
+            var worker = worker
+            if let reading = usage[worker.pid] {
+              worker.memoryBytes = reading.memoryBytes
+              worker.memoryPeakBytes = reading.memoryPeakBytes
+              worker.cpuMicroseconds = reading.cpuMicroseconds
+            }
+            return worker
+          }
+        })
+    }
+  }
+
+  private func usage(
+    of pids: [Int32],
+    then: @escaping @LoopActor (Result<[Int32: WorkerUsage.Reading], InspectionFault>) -> Void
+  ) {
+    let back = Handover { (usage: [Int32: WorkerUsage.Reading]) in then(.success(usage)) }
+    guard !usageReader.read(pids, then: { back.give($0) }) else { return }
+    then(
+      .failure(
+        InspectionFault(
+          reason: "\(UsageReader.looksMax) looks at processes wait already; ask again in a moment"))
+    )
+  }
+
+  package func store(
+    then: @escaping @LoopActor (Result<StoreStatus, InspectionFault>) -> Void
+  ) {
+    let sized = Handover { [self] (health: Result<StoreHealth, RecordFault>) in
+      let oldest = Handover { [self] (oldest: Result<OldestRecords, RecordFault>) in
+        then(
+          Result { () throws(RecordFault) in status(try health.get(), try oldest.get()) }
+            .mapError(InspectionFault.init))
+      }
+      store.oldest { oldest.give($0) }
+    }
+    store.health { sized.give($0) }
+  }
+
+  private func status(_ health: StoreHealth, _ oldest: OldestRecords) -> StoreStatus {
+    var status = StoreStatus()
+    status.fileBytes = health.fileBytes
+    status.logBytes = health.logBytes
+    status.pageBytes = health.pageBytes
+    status.pages = health.pages
+    status.freePages = health.freePages
+    status.durability = settings.durability
+    status.stalled = dispatcher.isStalled
+    status.backlog = store.backlog
+    let commits = store.commits
+    status.commits = commits.commits
+    status.fsyncs = commits.syncs
+    for function in bulletin.statistics.functions.values {
+      status.accepted += function.accepted
+      status.ended += function.succeeded + function.dead + function.cancelled
+    }
+    status.oldest = oldest.accepted
+    status.oldestUnfinished = oldest.unfinished
+    status.deadLetters = oldest.deadLetters
+    return status
+  }
+}
