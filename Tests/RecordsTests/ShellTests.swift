@@ -55,7 +55,7 @@ struct ShellTests {
     try under.write(.accept(accepted(1)), started(1), .end(died(1, message: "stolen")))
     let sql = "SELECT id, reason, error_message FROM dead_letters"
     #expect(try row(sql) == [.text("\(id(1))"), .text("rejected"), .text("stolen")])
-    try under.write(.purged([id(1)]))
+    try under.write(.purged([id(1)], by: nil))
     #expect(try ask(sql).rows.isEmpty)
     #expect(try row("SELECT state FROM invocations") == [.text("dead")])
   }
