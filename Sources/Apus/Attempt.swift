@@ -33,6 +33,8 @@ final class Attempt: TaskExecutor {
 
     var logLines = 0
     var droppedLogLines = 0
+    /// Printed and not ended yet.
+    var printed = PrintedParts()
 
     /// The client of the streamed response reads slowly.
     var isPaused = false

@@ -130,7 +130,7 @@ package final class Worker: Sendable {
     }
   }
 
-  private func attempt(_ key: AttemptKey) -> Attempt? { state.withLock { $0.running[key] } }
+  func attempt(_ key: AttemptKey) -> Attempt? { state.withLock { $0.running[key] } }
 
   private func cancel(_ key: AttemptKey) {
     guard let batch = state.withLock({ $0.batches[key] }) else {

@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -50,6 +49,12 @@ void apus_slice_end(void) { current.running = false; }
 bool apus_slice_began(int64_t invocation, uint16_t attempt, uint64_t *began) {
   *began = current.began;
   return current.running && current.invocation == invocation && current.attempt == attempt;
+}
+
+bool apus_slice_current(int64_t *invocation, uint16_t *attempt) {
+  *invocation = current.invocation;
+  *attempt = current.attempt;
+  return current.running;
 }
 
 void apus_slice_restart(uint64_t cpu_nanoseconds) { current.began = cpu_nanoseconds; }
@@ -126,11 +131,7 @@ static void name_the_attempt(void) {
   // The task's own mark is right even in the drain of a shared actor, where the thread's mark names
   // whoever drains; the thread's mark is right where no task runs.
   bool found = find_attempt != NULL && find_attempt(&invocation, &attempt);
-  if (!found && current.running) {
-    invocation = current.invocation;
-    attempt = current.attempt;
-    found = true;
-  }
+  if (!found) found = apus_slice_current(&invocation, &attempt);
   if (!found || !enter_bounded()) return;
   write_crash_frame(invocation, attempt);
   apus_channel_leave();
@@ -186,5 +187,3 @@ bool apus_crash_handler_install(int channel, apus_find_attempt find) {
   }
   return true;
 }
-
-void apus_line_buffer_stdout(void) { setvbuf(stdout, NULL, _IOLBF, 0); }

@@ -224,7 +224,7 @@ package struct LogLine: Sendable, Equatable {
   package var invocation: InvocationID
   package var attempt: Int
   package var time: WallTime
-  /// `trace` … `critical`, or `stderr` for what the process printed.
+  /// `trace` … `critical`, or `stdout` and `stderr` for what was printed.
   package var level: String
   package var message: String
   package var metadata: [HTTPCall.Field]

@@ -13,7 +13,7 @@ package struct NameValue: Sendable, Equatable {
 
 /// The worker's first frame.
 package struct Hello: Sendable, Equatable {
-  package static let version: UInt32 = 3
+  package static let version: UInt32 = 4
 
   package var version: UInt32
   package var buildID: String
@@ -217,6 +217,8 @@ package struct AttemptFailure: Sendable, Equatable {
 package struct LogEntry: Sendable, Equatable {
   package enum Level: UInt8, Sendable, CaseIterable {
     case trace, debug, info, notice, warning, error, critical
+    /// Printed by the handler; no levels, but where it went.
+    case stdout, stderr
   }
 
   package var level: Level

@@ -76,6 +76,8 @@ extension LogEntry.Level {
     case .warning: "warning"
     case .error: "error"
     case .critical: "critical"
+    case .stdout: "stdout"
+    case .stderr: "stderr"
     }
   }
 }

@@ -225,6 +225,28 @@ struct CrashTests {
     }
   }
 
+  @Test func `lines that a worker of Apus names are in their attempts' logs`() async throws {
+    try await withPool { under in
+      let printer = scripted(handler: "PrintInTurns")
+      _ = try await under.launch([printer], executable: crashingWorkerPath).get()
+      under.start(1, "PrintInTurns", data: #""one""#)
+      under.start(2, "PrintInTurns", data: #""two""#)
+      var lines: [Int64: [String]] = [:]
+      for _ in 0..<6 {
+        let line = try await under.first { if case .logged(let line) = $0 { line } else { nil } }
+        lines[line.invocation.rawValue, default: []].append("\(line.level): \(line.message)")
+      }
+      for (id, name) in [(Int64(1), "one"), (2, "two")] {
+        #expect(
+          lines[id] == [
+            "stderr: \(name) is bad, and worse", "stdout: \(name) begins, goes on and ends",
+            "stdout: no end of \(name)",
+          ])
+      }
+      #expect(under.printed.unread.isEmpty)
+    }
+  }
+
   @Test func `a flood of lines is cut off with one line that says so`() async throws {
     try await withPool {
       $0.linesPerAttemptMax = 50

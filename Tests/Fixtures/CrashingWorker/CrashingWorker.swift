@@ -1,5 +1,5 @@
-// A worker for tests that need a process of its own: handlers that crash in different ways, and one
-// that only waits, so that there is something else in flight.
+// A worker for tests that need a process of its own: handlers that crash in different ways, one that
+// only waits, so that there is something else in flight, and some that print.
 import Apus
 import Dispatch
 import Glibc
@@ -43,6 +43,7 @@ import Glibc
       context.logger.info("blocking")
       DispatchSemaphore(value: 0).wait()
     }
+    Printing.functions
   }
 }
 
