@@ -132,6 +132,14 @@ package final class Worker: Sendable {
 
   func attempt(_ key: AttemptKey) -> Attempt? { state.withLock { $0.running[key] } }
 
+  /// The slices of a batch have the name of its first event, which may have been answered before.
+  func attemptThatRuns(for key: AttemptKey) -> Attempt? {
+    state.withLock { state in
+      if let attempt = state.running[key] { return attempt }
+      return state.batches.values.first { $0.item(key) != nil }?.first
+    }
+  }
+
   private func cancel(_ key: AttemptKey) {
     guard let batch = state.withLock({ $0.batches[key] }) else {
       attempt(key)?.cancel()

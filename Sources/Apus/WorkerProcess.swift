@@ -27,6 +27,7 @@ struct WorkerProcess {
       sharesWithCrashHandler: true, ended: end)
     // The streams are the process's, and so is their reader.
     Printing.install(for: worker)
+    HogWatch.start { worker.attemptThatRuns(for: $0) }
     worker.start()
     // Handlers may use the main actor, so the main thread serves it.
     dispatchMain()

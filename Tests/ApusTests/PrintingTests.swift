@@ -89,10 +89,11 @@ import WorkerProtocol
     let child = try ChildWorker()
     child.host.start("PrintLines", 1, "10100")
     let log = try await child.host.ending().log
-    #expect(
-      log == (0..<10_000).map(String.init) + [
-        "more than 10000 log lines in one attempt; the rest is dropped"
-      ])
+    #expect(log.count == 10_001)
+    #expect(log.last == "more than 10000 log lines in one attempt; the rest is dropped")
+    // On a slow machine it holds its thread for long enough to be named.
+    let numbers = log.dropLast().filter { !$0.hasPrefix("holds its thread") }
+    #expect(numbers == (0..<numbers.count).map(String.init))
     child.host.hangUp()
   }
 

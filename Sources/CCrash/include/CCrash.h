@@ -19,6 +19,27 @@ bool apus_slice_current(int64_t *invocation, uint16_t *attempt);
 // Moves the begin of the running slice forward: what came before has been counted.
 void apus_slice_restart(uint64_t cpu_nanoseconds);
 
+// A thread whose slices another thread looks at. It must not end.
+typedef struct {
+  const void *slice;
+  // A clockid_t.
+  int clock;
+} apus_watched_thread;
+
+// What a thread was seen to run. Another slice has another `began`.
+typedef struct {
+  int64_t invocation;
+  uint64_t began;
+  uint16_t attempt;
+} apus_seen_slice;
+
+// False when the thread's clock cannot be read by others.
+bool apus_watch_this_thread(apus_watched_thread *thread);
+// False when it runs none, or has just begun another one.
+bool apus_watched_slice(const apus_watched_thread *thread, apus_seen_slice *seen);
+// CPU time of that thread.
+uint64_t apus_watched_cpu_nanoseconds(const apus_watched_thread *thread);
+
 // CPU time of the calling thread.
 uint64_t apus_thread_cpu_nanoseconds(void);
 

@@ -43,6 +43,10 @@ import Glibc
       context.logger.info("blocking")
       DispatchSemaphore(value: 0).wait()
     }
+    Handler("Spin") { (_: NoInput, _) in
+      while !Task.isCancelled {}
+      return true
+    }
     Printing.functions
   }
 }
@@ -62,6 +66,7 @@ private func sort(_ event: Event<String>, _ context: BatchContext) async throws 
   case "wait":
     context.logger.info("waiting")
     try await untilCancelled()
+  case "block": DispatchSemaphore(value: 0).wait()
   case "deaf":
     context.logger(for: event).info("deaf")
     while true { await Task.yield() }
