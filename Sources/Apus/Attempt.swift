@@ -83,7 +83,7 @@ final class Attempt: TaskExecutor {
     guard isWithdrawn else { return }
     let answer = AttemptFailure(
       kind: .notBegun, type: "", message: "no thread was free", retryAfterMilliseconds: nil,
-      cpuMicroseconds: 0)
+      cpuMicroseconds: 0, memoryBytes: 0)
     channel.post(frame(.failure) { answer.write(to: &$0) })
   }
 

@@ -236,7 +236,8 @@ package final class Worker: Sendable {
     _ key: AttemptKey, _ kind: AttemptFailure.Kind, _ type: String, _ message: String
   ) {
     let failure = AttemptFailure(
-      kind: kind, type: type, message: message, retryAfterMilliseconds: nil, cpuMicroseconds: 0)
+      kind: kind, type: type, message: message, retryAfterMilliseconds: nil, cpuMicroseconds: 0,
+      memoryBytes: 0)
     post(.failure, key) { failure.write(to: &$0) }
   }
 

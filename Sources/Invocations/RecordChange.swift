@@ -148,13 +148,15 @@ package struct AttemptRecord: Sendable, Equatable {
   package var outcome: Outcome
   package var error: ErrorRecord?
   package var cpuMicroseconds: Int64
+  /// The most that its worker had held when it ended, other attempts included; 0 where it is not known.
+  package var memoryBytes: Int64
   /// Which release ran it; nil where releases are not kept.
   package var release: Int?
 
   package init(
     invocation: InvocationID, number: Int, boot: Int, worker: Int32, startedAt: WallTime,
     endedAt: WallTime, outcome: Outcome, error: ErrorRecord? = nil, cpuMicroseconds: Int64 = 0,
-    release: Int? = nil
+    memoryBytes: Int64 = 0, release: Int? = nil
   ) {
     self.invocation = invocation
     self.number = number
@@ -165,6 +167,7 @@ package struct AttemptRecord: Sendable, Equatable {
     self.outcome = outcome
     self.error = error
     self.cpuMicroseconds = cpuMicroseconds
+    self.memoryBytes = memoryBytes
     self.release = release
   }
 }

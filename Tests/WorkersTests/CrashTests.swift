@@ -126,7 +126,7 @@ struct CrashTests {
       #expect(back.others == [name(2, 2)])
       #expect(back.culprits.isEmpty)
       under.pool.resumeStream(name(1, 2))
-      guard case .succeeded(.streamed, _, _) = try await under.answer(to: 1) else {
+      guard case .succeeded(.streamed, _, _, _) = try await under.answer(to: 1) else {
         Issue.record("the suspect whose turn it was did not go on")
         return
       }

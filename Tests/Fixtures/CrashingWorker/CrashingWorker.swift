@@ -47,6 +47,13 @@ import Glibc
       while !Task.isCancelled {}
       return true
     }
+    // So many megabytes, for longer than a reading of memory may be old.
+    Handler("Hold") { (megabytes: Int, _) in
+      let bytes = [UInt8](repeating: 1, count: megabytes << 20)
+      try await Task.sleep(for: .milliseconds(50))
+      return bytes.count
+    }
+    Handler("Fail") { (_: NoInput, _) in throw Reject("no") }
     Printing.functions
   }
 }
