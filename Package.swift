@@ -141,7 +141,7 @@ let package = Package(
       of: "Workers",
       imports: ["EventLoop", "Invocations", "WorkerProtocol", "ScriptedWorker", "CrashingWorker"]),
     tests(of: "Records", imports: ["Invocations", "RecordingChild"]),
-    tests(of: "Doors", imports: ["HTTP"]),
+    tests(of: "Doors", imports: ["HTTP", "Invocations"]),
     tests(of: "ApusTesting", imports: ["Apus"]),
     tests(of: "Shop", imports: ["ApusTesting"]),
     .testTarget(

@@ -73,7 +73,10 @@ extension Attempt {
     let (emitted, emittedBytes) = state.withLock { ($0.emitted, $0.emittedBytes) }
     let bytes = value.byteCount + emittedBytes
     guard bytes <= Self.resultBytesMax else { throw ResultTooLarge(bytes: bytes) }
-    let result = AttemptResult(value: value, emitted: emitted, cpuMicroseconds: cpuMicroseconds)
+    // Read first: what the reading costs is the attempt's own.
+    let memoryBytes = ProcessMemory.highWaterBytes
+    let result = AttemptResult(
+      value: value, emitted: emitted, cpuMicroseconds: cpuMicroseconds, memoryBytes: memoryBytes)
     var writer = closingLog()
     let fits = writer.append(.result, attempt: key.number, invocation: key.invocation) {
       result.write(to: &$0)
@@ -92,9 +95,10 @@ extension Attempt {
   }
 
   private func failure(for error: any Error) -> AttemptFailure {
+    let memoryBytes = ProcessMemory.highWaterBytes
     var failure = AttemptFailure(
       kind: .thrown, type: "\(type(of: error))", message: "", retryAfterMilliseconds: nil,
-      cpuMicroseconds: cpuMicroseconds)
+      cpuMicroseconds: cpuMicroseconds, memoryBytes: memoryBytes)
     switch error {
     case let retry as Retry:
       failure.message = retry.reason

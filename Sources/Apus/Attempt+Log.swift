@@ -1,4 +1,4 @@
-// The log of an attempt: swift-log lines become frames of their own, in the order they were written.
+// The log of an attempt: lines become frames of their own, in the order they were written.
 // Lines are the first thing to give way: they are cut, counted and dropped, never waited for.
 import Glibc
 import Logging
@@ -9,7 +9,10 @@ extension Attempt {
   /// Message and metadata together.
   static let logLineBytesMax = 64 << 10
 
-  func log(_ level: LogEntry.Level, _ message: String, metadata: [NameValue] = []) {
+  /// `gathers` lets the line wait for others, for a millisecond at most, while threads are scarce.
+  func log(
+    _ level: LogEntry.Level, _ message: String, metadata: [NameValue] = [], gathers: Bool = true
+  ) {
     let entry = LogEntry(
       level: level, time: wallMilliseconds(), message: message, metadata: metadata)
     let frames: [UInt8]? = state.withLock { state in
@@ -21,12 +24,14 @@ extension Attempt {
       }
       return logFrame(entry.bounded)
     }
-    guard let frames, !channel.offer(frames) else { return }
+    guard let frames, !channel.offer(frames, gathers: gathers) else { return }
     state.withLock { $0.droppedLogLines += 1 }
   }
 
-  /// Ends the log: the count of dropped lines, to leave right before the last frame.
+  /// Ends the log: lines that never ended, and the count of dropped ones to leave right before the last
+  /// frame.
   func closingLog() -> FrameWriter {
+    for part in state.withLock({ $0.printed.takeUnended() }) { log(part.level, part.text) }
     let dropped = state.withLock { state in
       state.isFinished = true
       state.task = nil

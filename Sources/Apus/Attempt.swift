@@ -33,6 +33,8 @@ final class Attempt: TaskExecutor {
 
     var logLines = 0
     var droppedLogLines = 0
+    /// Printed and not ended yet.
+    var printed = PrintedParts()
 
     /// The client of the streamed response reads slowly.
     var isPaused = false
@@ -81,7 +83,7 @@ final class Attempt: TaskExecutor {
     guard isWithdrawn else { return }
     let answer = AttemptFailure(
       kind: .notBegun, type: "", message: "no thread was free", retryAfterMilliseconds: nil,
-      cpuMicroseconds: 0)
+      cpuMicroseconds: 0, memoryBytes: 0)
     channel.post(frame(.failure) { answer.write(to: &$0) })
   }
 

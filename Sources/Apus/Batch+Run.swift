@@ -118,7 +118,7 @@ extension Attempt {
     state.withLock { $0.isFinished = true }
     let answer = AttemptFailure(
       kind: .notBegun, type: "", message: "no thread was free", retryAfterMilliseconds: nil,
-      cpuMicroseconds: 0)
+      cpuMicroseconds: 0, memoryBytes: 0)
     channel.post(frame(.failure) { answer.write(to: &$0) })
   }
 }

@@ -26,13 +26,21 @@ final class HandlerPool: @unchecked Sendable {
   /// costs more than most slices.
   private var isWaking = false
 
+  let threadCount: Int
+  private var watchedThreads: [apus_watched_thread] = []
+  private let watchBegins = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+  private var watcherSleeps = false
+
   private init(threads: Int) {
+    threadCount = threads
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(workArrived, nil)
+    pthread_cond_init(watchBegins, nil)
     for _ in 0..<threads {
       startThread { [unowned self] in
         // Without it only a stack overflow stays unnamed; the handlers run all the same.
         _ = apus_signal_stack_install()
+        offerToWatch()
         runSlices()
       }
     }
@@ -46,8 +54,11 @@ final class HandlerPool: @unchecked Sendable {
     queue.append(Slice(job: job, attempt: attempt))
     queued.store(queue.count - head, ordering: .relaxed)
     let wakes = claimWakeUp()
+    let wakesWatcher = watcherSleeps
+    watcherSleeps = false
     pthread_mutex_unlock(mutex)
     if wakes { pthread_cond_signal(workArrived) }
+    if wakesWatcher { pthread_cond_signal(watchBegins) }
   }
 
   /// Under the mutex; true when the caller must signal.
@@ -109,6 +120,36 @@ final class HandlerPool: @unchecked Sendable {
       queue.removeFirst(head)
       head = 0
     }
+  }
+}
+
+// MARK: - for the one thread that watches the others
+
+extension HandlerPool {
+  private func offerToWatch() {
+    var thread = apus_watched_thread()
+    guard apus_watch_this_thread(&thread) else { return }
+    pthread_mutex_lock(mutex)
+    watchedThreads.append(thread)
+    pthread_mutex_unlock(mutex)
+  }
+
+  /// Those that have come up so far.
+  var watched: [apus_watched_thread] {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return watchedThreads
+  }
+
+  /// Sleeps as long as there is nothing to run.
+  func waitForWork() {
+    pthread_mutex_lock(mutex)
+    while idleThreads == threadCount, head == queue.count {
+      watcherSleeps = true
+      pthread_cond_wait(watchBegins, mutex)
+    }
+    watcherSleeps = false
+    pthread_mutex_unlock(mutex)
   }
 }
 

@@ -130,7 +130,15 @@ package final class Worker: Sendable {
     }
   }
 
-  private func attempt(_ key: AttemptKey) -> Attempt? { state.withLock { $0.running[key] } }
+  func attempt(_ key: AttemptKey) -> Attempt? { state.withLock { $0.running[key] } }
+
+  /// The slices of a batch have the name of its first event, which may have been answered before.
+  func attemptThatRuns(for key: AttemptKey) -> Attempt? {
+    state.withLock { state in
+      if let attempt = state.running[key] { return attempt }
+      return state.batches.values.first { $0.item(key) != nil }?.first
+    }
+  }
 
   private func cancel(_ key: AttemptKey) {
     guard let batch = state.withLock({ $0.batches[key] }) else {
@@ -228,7 +236,8 @@ package final class Worker: Sendable {
     _ key: AttemptKey, _ kind: AttemptFailure.Kind, _ type: String, _ message: String
   ) {
     let failure = AttemptFailure(
-      kind: kind, type: type, message: message, retryAfterMilliseconds: nil, cpuMicroseconds: 0)
+      kind: kind, type: type, message: message, retryAfterMilliseconds: nil, cpuMicroseconds: 0,
+      memoryBytes: 0)
     post(.failure, key) { failure.write(to: &$0) }
   }
 

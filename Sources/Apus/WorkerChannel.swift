@@ -63,8 +63,8 @@ final class WorkerChannel: Sendable {
   }
 
   /// Appends unless too much is unsent; false then.
-  func offer(_ frames: [UInt8]) -> Bool {
-    let gathers = HandlerPool.shared.hasQueuedWork
+  func offer(_ frames: [UInt8], gathers: Bool = true) -> Bool {
+    let gathers = gathers && HandlerPool.shared.hasQueuedWork
     let flushes: Bool? = state.withLock { state in
       guard state.unsentBytes <= Self.unsentBytesMax else { return nil }
       return Self.append(frames, to: &state, gathers: gathers)

@@ -25,6 +25,9 @@ struct WorkerProcess {
     let worker = Worker(
       handlers: handlers, buildID: Self.buildID(), descriptor: Self.channel,
       sharesWithCrashHandler: true, ended: end)
+    // The streams are the process's, and so is their reader.
+    Printing.install(for: worker)
+    HogWatch.start { worker.attemptThatRuns(for: $0) }
     worker.start()
     // Handlers may use the main actor, so the main thread serves it.
     dispatchMain()
@@ -40,7 +43,6 @@ struct WorkerProcess {
   }
 
   private func prepareProcess() {
-    apus_line_buffer_stdout()
     // The channel must end with this process, not with a process that a handler started.
     _ = fcntl(Self.channel, F_SETFD, FD_CLOEXEC)
     signal(SIGPIPE, SIG_IGN)

@@ -5,9 +5,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -21,14 +21,15 @@ enum {
   channel_wait_milliseconds_max = 200,
 };
 
+// Written by its thread; read there by the crash handler, and by the thread that watches.
 typedef struct {
-  int64_t invocation;
-  uint64_t began;
-  uint16_t attempt;
-  bool running;
+  _Atomic int64_t invocation;
+  _Atomic uint64_t began;
+  _Atomic uint16_t attempt;
+  _Atomic bool running;
 } slice;
 
-static _Thread_local volatile slice current;
+static _Thread_local slice current;
 static _Thread_local volatile sig_atomic_t handling;
 
 static const int crash_signals[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
@@ -38,27 +39,80 @@ static int crash_channel = -1;
 static apus_find_attempt find_attempt;
 static atomic_bool channel_held;
 
-void apus_slice_begin(int64_t invocation, uint16_t attempt, uint64_t cpu_nanoseconds) {
-  current.invocation = invocation;
-  current.attempt = attempt;
-  current.began = cpu_nanoseconds;
-  current.running = true;
+// One thread writes, so plain moves are enough; `began` first, for who reads from outside.
+static void set_began(uint64_t cpu_nanoseconds) {
+  atomic_store_explicit(&current.began, cpu_nanoseconds, memory_order_relaxed);
 }
 
-void apus_slice_end(void) { current.running = false; }
+static bool is_running(const slice *slice) {
+  return atomic_load_explicit(&slice->running, memory_order_acquire);
+}
+
+static int64_t invocation_of(const slice *slice) {
+  return atomic_load_explicit(&slice->invocation, memory_order_acquire);
+}
+
+static uint16_t attempt_of(const slice *slice) {
+  return atomic_load_explicit(&slice->attempt, memory_order_acquire);
+}
+
+static uint64_t began_of(const slice *slice) {
+  return atomic_load_explicit(&slice->began, memory_order_acquire);
+}
+
+void apus_slice_begin(int64_t invocation, uint16_t attempt, uint64_t cpu_nanoseconds) {
+  set_began(cpu_nanoseconds);
+  atomic_store_explicit(&current.invocation, invocation, memory_order_release);
+  atomic_store_explicit(&current.attempt, attempt, memory_order_release);
+  atomic_store_explicit(&current.running, true, memory_order_release);
+}
+
+void apus_slice_end(void) {
+  atomic_store_explicit(&current.running, false, memory_order_release);
+}
 
 bool apus_slice_began(int64_t invocation, uint16_t attempt, uint64_t *began) {
-  *began = current.began;
-  return current.running && current.invocation == invocation && current.attempt == attempt;
+  *began = began_of(&current);
+  return is_running(&current) && invocation_of(&current) == invocation &&
+         attempt_of(&current) == attempt;
 }
 
-void apus_slice_restart(uint64_t cpu_nanoseconds) { current.began = cpu_nanoseconds; }
+bool apus_slice_current(int64_t *invocation, uint16_t *attempt) {
+  *invocation = invocation_of(&current);
+  *attempt = attempt_of(&current);
+  return is_running(&current);
+}
 
-uint64_t apus_thread_cpu_nanoseconds(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+void apus_slice_restart(uint64_t cpu_nanoseconds) { set_began(cpu_nanoseconds); }
+
+bool apus_watch_this_thread(apus_watched_thread *thread) {
+  clockid_t clock;
+  if (pthread_getcpuclockid(pthread_self(), &clock) != 0) return false;
+  thread->slice = &current;
+  thread->clock = clock;
+  return true;
+}
+
+bool apus_watched_slice(const apus_watched_thread *thread, apus_seen_slice *seen) {
+  const slice *slice = thread->slice;
+  seen->began = began_of(slice);
+  seen->invocation = invocation_of(slice);
+  seen->attempt = attempt_of(slice);
+  // Whoever has seen a name of the next slice sees its begin too.
+  return is_running(slice) && began_of(slice) == seen->began;
+}
+
+static uint64_t nanoseconds_of(clockid_t clock) {
+  struct timespec time = {0};
+  clock_gettime(clock, &time);
   return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
+
+uint64_t apus_watched_cpu_nanoseconds(const apus_watched_thread *thread) {
+  return nanoseconds_of(thread->clock);
+}
+
+uint64_t apus_thread_cpu_nanoseconds(void) { return nanoseconds_of(CLOCK_THREAD_CPUTIME_ID); }
 
 bool apus_signal_stack_install(void) {
   void *memory = mmap(
@@ -126,11 +180,7 @@ static void name_the_attempt(void) {
   // The task's own mark is right even in the drain of a shared actor, where the thread's mark names
   // whoever drains; the thread's mark is right where no task runs.
   bool found = find_attempt != NULL && find_attempt(&invocation, &attempt);
-  if (!found && current.running) {
-    invocation = current.invocation;
-    attempt = current.attempt;
-    found = true;
-  }
+  if (!found) found = apus_slice_current(&invocation, &attempt);
   if (!found || !enter_bounded()) return;
   write_crash_frame(invocation, attempt);
   apus_channel_leave();
@@ -186,5 +236,3 @@ bool apus_crash_handler_install(int channel, apus_find_attempt find) {
   }
   return true;
 }
-
-void apus_line_buffer_stdout(void) { setvbuf(stdout, NULL, _IOLBF, 0); }

@@ -44,32 +44,33 @@ extension Dispatcher {
   private func take(_ answer: AttemptAnswer, for name: AttemptName) {
     guard let attempt = running[name] else { return observer.saw(.fenced(name)) }
     switch answer {
-    case .succeeded(let value, let emitted, let cpu):
-      succeed(attempt, value, emitted, cpu)
-    case .failed(let failure, let cpu):
+    case .succeeded(let value, let emitted, let cpu, let memory):
+      succeed(attempt, value, emitted, Used(cpu, memory))
+    case .failed(let failure, let cpu, let memory):
       // Told to stop, a handler may throw whatever its libraries throw then.
       if attempt.isCancelledByOperator {
-        cancelled(attempt, cpu)
+        cancelled(attempt, Used(cpu, memory))
       } else {
-        fail(attempt, failure, cpu)
+        fail(attempt, failure, Used(cpu, memory))
       }
     case .notBegun:
       if attempt.isCancelledByOperator {
-        cancelled(attempt, 0)
+        cancelled(attempt, .unknown)
       } else {
         giveBack(attempt, because: "every thread of its worker was taken until its deadline")
       }
-    case .cancelled(let cpu):
+    case .cancelled(let cpu, let memory):
+      let used = Used(cpu, memory)
       if attempt.isCancelledByOperator {
-        cancelled(attempt, cpu)
+        cancelled(attempt, used)
       } else if attempt.hasTimedOut {
-        fail(attempt, timeout(of: attempt), cpu)
+        fail(attempt, timeout(of: attempt), used)
       } else {
         // It cancelled itself: an error like any other.
         let error = ErrorRecord(
           code: "cancelled", message: "the handler threw CancellationError",
           type: "CancellationError")
-        fail(attempt, Failure(kind: .thrown, error: error), cpu)
+        fail(attempt, Failure(kind: .thrown, error: error), used)
       }
     }
   }
@@ -104,19 +105,19 @@ extension Dispatcher {
   // MARK: Ends of an attempt
 
   private func succeed(
-    _ attempt: RunningAttempt, _ value: HandlerValue, _ emitted: [EmittedEvent], _ cpu: Int64
+    _ attempt: RunningAttempt, _ value: HandlerValue, _ emitted: [EmittedEvent], _ used: Used
   ) {
     // Past its deadline it has already been counted as late, whatever it says now.
-    guard !attempt.hasTimedOut else { return fail(attempt, timeout(of: attempt), cpu) }
+    guard !attempt.hasTimedOut else { return fail(attempt, timeout(of: attempt), used) }
     let emission: Emission
     switch route(emitted, from: attempt.work) {
     case .success(let routed): emission = routed
-    case .failure(let failure): return fail(attempt, failure, cpu)
+    case .failure(let failure): return fail(attempt, failure, used)
     }
     leave(attempt)
     _ = apply(.succeeded(attempt: attempt.name.attempt), to: attempt.work, attempt.declaration)
     var ending = ending(
-      of: attempt.work, attempt: ended(attempt, .succeeded, nil, cpu), error: nil)
+      of: attempt.work, attempt: ended(attempt, .succeeded, nil, used), error: nil)
     ending.result = stored(value)
     end(attempt.work, ending, emission)
   }
@@ -131,21 +132,21 @@ extension Dispatcher {
     }
   }
 
-  func fail(_ attempt: RunningAttempt, _ failure: Failure, _ cpu: Int64) {
+  func fail(_ attempt: RunningAttempt, _ failure: Failure, _ used: Used) {
     var failure = failure
     if attempt.hasTimedOut, failure.kind != .timedOut { failure = timeout(of: attempt) }
     leave(attempt)
     let number = attempt.name.attempt
     let effect = apply(.failed(attempt: number, failure), to: attempt.work, attempt.declaration)
-    let record = ended(attempt, outcome(of: failure.kind), failure.error, cpu)
+    let record = ended(attempt, outcome(of: failure.kind), failure.error, used)
     follow(effect, attempt, record, error: failure.error)
   }
 
-  private func cancelled(_ attempt: RunningAttempt, _ cpu: Int64) {
+  private func cancelled(_ attempt: RunningAttempt, _ used: Used) {
     leave(attempt)
     let number = attempt.name.attempt
     let effect = apply(.cancelled(attempt: number), to: attempt.work, attempt.declaration)
-    follow(effect, attempt, ended(attempt, .cancelled, nil, cpu), error: nil)
+    follow(effect, attempt, ended(attempt, .cancelled, nil, used), error: nil)
   }
 
   func giveBack(_ attempt: RunningAttempt, because reason: String) {
@@ -154,7 +155,7 @@ extension Dispatcher {
     let effect = apply(.returned(attempt: number), to: attempt.work, attempt.declaration)
     attempt.work.due = attempt.work.acceptance.dueAt
     let error = ErrorRecord(code: "returned", message: reason)
-    follow(effect, attempt, ended(attempt, .returned, error, 0), error: error)
+    follow(effect, attempt, ended(attempt, .returned, error, .unknown), error: error)
   }
 
   private func follow(
@@ -211,12 +212,13 @@ extension Dispatcher {
 
   private func ended(
     _ attempt: RunningAttempt, _ outcome: AttemptRecord.Outcome, _ error: ErrorRecord?,
-    _ cpu: Int64
+    _ used: Used
   ) -> AttemptRecord {
     AttemptRecord(
       invocation: attempt.work.id, number: attempt.name.attempt, boot: boot,
       worker: attempt.worker, startedAt: attempt.startedAt, endedAt: clocks.wall, outcome: outcome,
-      error: error, cpuMicroseconds: cpu, release: attempt.release)
+      error: error, cpuMicroseconds: used.cpuMicroseconds, memoryBytes: used.memoryBytes,
+      release: attempt.release)
   }
 
   private func outcome(of kind: Failure.Kind) -> AttemptRecord.Outcome {
@@ -236,20 +238,20 @@ extension Dispatcher {
     for name in worker.culprits {
       guard let attempt = running[name] else { continue }
       if attempt.isCancelledByOperator {
-        cancelled(attempt, 0)
+        cancelled(attempt, .unknown)
       } else if attempt.hasTimedOut {
-        fail(attempt, timeout(of: attempt), 0)
+        fail(attempt, timeout(of: attempt), .unknown)
       } else {
         let error = ErrorRecord(code: "crashed", message: "the worker ended with \(worker.how)")
-        fail(attempt, Failure(kind: .crashed, error: error), 0)
+        fail(attempt, Failure(kind: .crashed, error: error), .unknown)
       }
     }
     for name in worker.others {
       guard let attempt = running[name] else { continue }
       if attempt.isCancelledByOperator {
-        cancelled(attempt, 0)
+        cancelled(attempt, .unknown)
       } else if attempt.hasTimedOut {
-        fail(attempt, timeout(of: attempt), 0)
+        fail(attempt, timeout(of: attempt), .unknown)
       } else {
         giveBack(attempt, because: "its worker \(worker.pid) ended with \(worker.how)")
       }
@@ -276,5 +278,19 @@ extension Dispatcher {
     let now = clocks.monotonic
     for deaf in stopping where deaf.killAt <= now { workers.kill(deaf.attempt.name) }
     stopping.removeAll { $0.killAt <= now }
+  }
+}
+
+/// What an attempt used, in its worker's words.
+struct Used {
+  /// Its worker did not live to tell.
+  static let unknown = Used(0, 0)
+
+  let cpuMicroseconds: Int64
+  let memoryBytes: Int64
+
+  init(_ cpuMicroseconds: Int64, _ memoryBytes: Int64) {
+    self.cpuMicroseconds = cpuMicroseconds
+    self.memoryBytes = memoryBytes
   }
 }

@@ -137,6 +137,7 @@ extension JSONWriter {
       json.field("finishedAt", attempt.endedAt)
       json.field("runMs", max(0, attempt.endedAt.milliseconds - attempt.startedAt.milliseconds))
       json.field("cpuMs", Double(attempt.cpuMicroseconds) / 1000)
+      if attempt.memoryBytes != 0 { json.field("memoryBytes", attempt.memoryBytes) }
       json.field("worker", attempt.worker)
       json.field("boot", attempt.boot)
       json.field("release", attempt.release)

@@ -150,15 +150,15 @@ package struct AttemptRecord: Sendable, Equatable {
   package var outcome: Outcome
   package var error: ErrorRecord?
   package var cpuMicroseconds: Int64
-  /// The most memory its worker had taken up to its end; 0 where that is not known.
-  package var memoryBytes: Int64 = 0
+  /// The most that its worker had held when it ended, other attempts included; 0 where it is not known.
+  package var memoryBytes: Int64
   /// Which release ran it; nil where releases are not kept.
   package var release: Int?
 
   package init(
     invocation: InvocationID, number: Int, boot: Int, worker: Int32, startedAt: WallTime,
     endedAt: WallTime, outcome: Outcome, error: ErrorRecord? = nil, cpuMicroseconds: Int64 = 0,
-    release: Int? = nil
+    memoryBytes: Int64 = 0, release: Int? = nil
   ) {
     self.invocation = invocation
     self.number = number
@@ -169,6 +169,7 @@ package struct AttemptRecord: Sendable, Equatable {
     self.outcome = outcome
     self.error = error
     self.cpuMicroseconds = cpuMicroseconds
+    self.memoryBytes = memoryBytes
     self.release = release
   }
 }
@@ -228,7 +229,7 @@ package struct LogLine: Sendable, Equatable {
   package var invocation: InvocationID
   package var attempt: Int
   package var time: WallTime
-  /// `trace` … `critical`, or `stderr` for what the process printed.
+  /// `trace` … `critical`, or `stdout` and `stderr` for what was printed.
   package var level: String
   package var message: String
   package var metadata: [HTTPCall.Field]

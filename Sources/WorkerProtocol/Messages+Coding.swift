@@ -151,6 +151,7 @@ extension AttemptResult {
     }
     writer.put(emitted) { $1.write(to: &$0) }
     writer.put(cpuMicroseconds)
+    writer.put(memoryBytes)
   }
 
   package init(reading payload: UnsafeRawBufferPointer) throws(FrameFault) {
@@ -166,7 +167,9 @@ extension AttemptResult {
     let emitted = try reader.list { (reader: inout PayloadReader) throws(FrameFault) in
       try Emitted(from: &reader)
     }
-    self.init(value: value, emitted: emitted, cpuMicroseconds: try reader.number())
+    self.init(
+      value: value, emitted: emitted, cpuMicroseconds: try reader.number(),
+      memoryBytes: try reader.number())
   }
 }
 
@@ -197,6 +200,7 @@ extension AttemptFailure {
     writer.put(message)
     writer.put(retryAfterMilliseconds) { $0.put($1) }
     writer.put(cpuMicroseconds)
+    writer.put(memoryBytes)
   }
 
   package init(reading payload: UnsafeRawBufferPointer) throws(FrameFault) {
@@ -207,7 +211,7 @@ extension AttemptFailure {
       retryAfterMilliseconds: try reader.optional {
         (reader: inout PayloadReader) throws(FrameFault) in try reader.number(Int64.self)
       },
-      cpuMicroseconds: try reader.number())
+      cpuMicroseconds: try reader.number(), memoryBytes: try reader.number())
   }
 }
 

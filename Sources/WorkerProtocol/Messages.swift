@@ -13,7 +13,7 @@ package struct NameValue: Sendable, Equatable {
 
 /// The worker's first frame.
 package struct Hello: Sendable, Equatable {
-  package static let version: UInt32 = 3
+  package static let version: UInt32 = 5
 
   package var version: UInt32
   package var buildID: String
@@ -135,6 +135,8 @@ package struct AttemptResult: Sendable, Equatable {
   package var emitted: [Emitted]
   /// CPU time of the attempt's own job slices.
   package var cpuMicroseconds: UInt64
+  /// The most memory that the worker has held so far, whoever asked for it; 0 where it is not known.
+  package var memoryBytes: UInt64
 
   package enum Value: Sendable, Equatable {
     case nothing
@@ -167,10 +169,13 @@ package struct AttemptResult: Sendable, Equatable {
     }
   }
 
-  package init(value: Value, emitted: [Emitted], cpuMicroseconds: UInt64) {
+  package init(
+    value: Value, emitted: [Emitted], cpuMicroseconds: UInt64, memoryBytes: UInt64
+  ) {
     self.value = value
     self.emitted = emitted
     self.cpuMicroseconds = cpuMicroseconds
+    self.memoryBytes = memoryBytes
   }
 }
 
@@ -200,16 +205,19 @@ package struct AttemptFailure: Sendable, Equatable {
   package var message: String
   package var retryAfterMilliseconds: Int64?
   package var cpuMicroseconds: UInt64
+  /// As in a result.
+  package var memoryBytes: UInt64
 
   package init(
     kind: Kind, type: String, message: String, retryAfterMilliseconds: Int64?,
-    cpuMicroseconds: UInt64
+    cpuMicroseconds: UInt64, memoryBytes: UInt64
   ) {
     self.kind = kind
     self.type = type
     self.message = message
     self.retryAfterMilliseconds = retryAfterMilliseconds
     self.cpuMicroseconds = cpuMicroseconds
+    self.memoryBytes = memoryBytes
   }
 }
 
@@ -217,6 +225,8 @@ package struct AttemptFailure: Sendable, Equatable {
 package struct LogEntry: Sendable, Equatable {
   package enum Level: UInt8, Sendable, CaseIterable {
     case trace, debug, info, notice, warning, error, critical
+    /// Printed by the handler; no levels, but where it went.
+    case stdout, stderr
   }
 
   package var level: Level

@@ -9,12 +9,14 @@ extension AttemptAnswer {
     let result = try AttemptResult(reading: payload)
     self = .succeeded(
       HandlerValue(result.value), emitted: result.emitted.map(EmittedEvent.init),
-      cpuMicroseconds: Int64(clamping: result.cpuMicroseconds))
+      cpuMicroseconds: Int64(clamping: result.cpuMicroseconds),
+      memoryBytes: Int64(clamping: result.memoryBytes))
   }
 
   package init(failure payload: UnsafeRawBufferPointer) throws(FrameFault) {
     let failure = try AttemptFailure(reading: payload)
     let cpuMicroseconds = Int64(clamping: failure.cpuMicroseconds)
+    let memoryBytes = Int64(clamping: failure.memoryBytes)
     let kind: Failure.Kind
     var code: String?
     switch failure.kind {
@@ -26,7 +28,7 @@ extension AttemptAnswer {
     case .undecodable: kind = .undecodable
     case .missingHandler: kind = .missingHandler
     case .cancelled:
-      self = .cancelled(cpuMicroseconds: cpuMicroseconds)
+      self = .cancelled(cpuMicroseconds: cpuMicroseconds, memoryBytes: memoryBytes)
       return
     case .notBegun:
       self = .notBegun
@@ -37,7 +39,8 @@ extension AttemptAnswer {
       type: cut(failure.type, to: ErrorRecord.messageBytesMax))
     let retryAfter = failure.retryAfterMilliseconds.map { Duration.milliseconds(max(0, $0)) }
     self = .failed(
-      Failure(kind: kind, error: error, retryAfter: retryAfter), cpuMicroseconds: cpuMicroseconds)
+      Failure(kind: kind, error: error, retryAfter: retryAfter), cpuMicroseconds: cpuMicroseconds,
+      memoryBytes: memoryBytes)
   }
 }
 
@@ -76,6 +79,8 @@ extension LogEntry.Level {
     case .warning: "warning"
     case .error: "error"
     case .critical: "critical"
+    case .stdout: "stdout"
+    case .stderr: "stderr"
     }
   }
 }

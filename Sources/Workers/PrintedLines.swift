@@ -1,5 +1,5 @@
-// What a worker prints, as lines: cut from bytes, kept for the last words of a worker that fails,
-// gathered as the backtrace of one that crashes. It does not know whose line it is.
+// What comes over a worker's pipes, as lines: cut from bytes, kept for the last words of a worker that
+// fails, gathered as the backtrace of one that crashes. It does not know whose line it is.
 
 /// Cuts a byte stream into lines.
 ///

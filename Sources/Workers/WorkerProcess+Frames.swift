@@ -54,7 +54,7 @@ extension WorkerProcess {
     guard let place = inFlight.index(forKey: name) else { return ignore() }
     let answer =
       try kind == .result ? AttemptAnswer(result: payload) : AttemptAnswer(failure: payload)
-    if case .succeeded(let value, _, _) = answer,
+    if case .succeeded(let value, _, _, _) = answer,
       (value == .streamed) != inFlight.values[place].isStreaming
     {
       throw SpeechFault.streamOutOfOrder(kind)

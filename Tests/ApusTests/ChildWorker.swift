@@ -16,7 +16,7 @@ final class ChildWorker: Sendable {
   /// Without a channel the child is what a curious user starts by hand.
   init(
     arguments: [String] = [], environment: [String] = [], hasChannel: Bool = true,
-    output: String = "/dev/null"
+    output: String = "/dev/null", reads: Bool = true
   ) throws {
     let pair = makeSocketPair()
     defer { close(pair.worker) }
@@ -49,7 +49,7 @@ final class ChildWorker: Sendable {
     try #require(status == 0, "\(Self.executable) does not start (error \(status))")
     self.pid = pid
     host = HostEnd(descriptor: pair.host)
-    host.startReading()
+    if reads { host.startReading() }
   }
 
   deinit { unlink(errorsPath) }

@@ -55,6 +55,28 @@ struct AttemptTests {
     #expect(attempt.endedAt.milliseconds - attempt.startedAt.milliseconds == 30_000)
   }
 
+  @Test func `every answer brings what the attempt used`() throws {
+    let house = TestHouse([charge])
+    let error = ErrorRecord(code: "thrown", message: "no bank")
+    let failure = Failure(kind: .thrown, error: error)
+    let done = AttemptAnswer.succeeded(
+      .nothing, emitted: [], cpuMicroseconds: 5, memoryBytes: 60 << 20)
+    let answers = [
+      done, .failed(failure, cpuMicroseconds: 5, memoryBytes: 60 << 20),
+      .cancelled(cpuMicroseconds: 5, memoryBytes: 60 << 20),
+    ]
+    for answer in answers {
+      let sent = house.send("charge")
+      house.settle()
+      let assignment = try #require(house.workers.started.last)
+      house.answer(assignment, answer)
+      let id = sent.accepted?.invocation ?? assignment.name.id
+      let attempt = try #require(house.log.disk[id]?.history.first)
+      #expect(attempt.cpuMicroseconds == 5)
+      #expect(attempt.memoryBytes == 60 << 20)
+    }
+  }
+
   @Test func `a failed attempt waits for its backoff and runs again`() {
     let house = TestHouse([charge])
     house.send("charge")

@@ -73,7 +73,8 @@ struct MessageTests {
     AttemptResult.Value.nothing, .json([UInt8]("{}".utf8)),
     .response(ResponseHead(status: 202, headers: pairs), body: [1, 2, 3]), .streamed,
   ]) func `result`(_ value: AttemptResult.Value) throws {
-    let result = AttemptResult(value: value, emitted: Self.emitted, cpuMicroseconds: .max)
+    let result = AttemptResult(
+      value: value, emitted: Self.emitted, cpuMicroseconds: .max, memoryBytes: .max - 1)
     try expectRoundTrip(result, result.write) { try AttemptResult(reading: $0) }
   }
 
@@ -81,7 +82,7 @@ struct MessageTests {
   func `failure`(_ kind: AttemptFailure.Kind, _ retryAfter: Int64?) throws {
     let failure = AttemptFailure(
       kind: kind, type: "CardError", message: "no", retryAfterMilliseconds: retryAfter,
-      cpuMicroseconds: 7)
+      cpuMicroseconds: 7, memoryBytes: 8)
     try expectRoundTrip(failure, failure.write) { try AttemptFailure(reading: $0) }
   }
 

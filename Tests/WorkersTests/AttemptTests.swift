@@ -57,7 +57,7 @@ struct AttemptTests {
       for (code, kind) in kinds.enumerated() {
         let id = Int64(code + 1)
         _ = under.pool.start(assignment(id, "fail", data: [UInt8(code)]))
-        guard case .failed(let failure, let cpu) = try await under.answer(to: id) else {
+        guard case .failed(let failure, let cpu, let memory) = try await under.answer(to: id) else {
           Issue.record("not a failure")
           continue
         }
@@ -67,6 +67,7 @@ struct AttemptTests {
           failure.error
             == ErrorRecord(code: kind.rawValue, message: "as told", type: "ScriptedError"))
         #expect(cpu == 12)
+        #expect(memory == 34)
       }
     }
   }
@@ -75,7 +76,7 @@ struct AttemptTests {
     try await withPool { under in
       _ = try await under.launch().get()
       under.start(1, "emit")
-      guard case .succeeded(.nothing, let emitted, _) = try await under.answer(to: 1) else {
+      guard case .succeeded(.nothing, let emitted, _, _) = try await under.answer(to: 1) else {
         Issue.record("not a success")
         return
       }
@@ -122,7 +123,7 @@ struct AttemptTests {
         }
         #expect(String(decoding: part, as: UTF8.self) == text)
       }
-      guard case .succeeded(.streamed, _, _) = try await under.answer(to: 1) else {
+      guard case .succeeded(.streamed, _, _, _) = try await under.answer(to: 1) else {
         Issue.record("not streamed")
         return
       }
@@ -172,7 +173,7 @@ struct AttemptTests {
       _ = under.pool.start(assignment(1, "emit", data: large))
       #expect(!under.pool.hasRoom(for: scripted()))
       try await under.room()
-      guard case .succeeded(_, let emitted, _) = try await under.answer(to: 1) else {
+      guard case .succeeded(_, let emitted, _, _) = try await under.answer(to: 1) else {
         Issue.record("not a success")
         return
       }
@@ -195,7 +196,7 @@ struct AttemptTests {
     try await withPool { under in
       _ = try await under.launch().get()
       _ = under.pool.start(assignment(1, "echo", data: [UInt8](repeating: 65, count: 17 << 20)))
-      guard case .failed(let failure, _) = try await under.answer(to: 1) else {
+      guard case .failed(let failure, _, _) = try await under.answer(to: 1) else {
         Issue.record("not a failure")
         return
       }

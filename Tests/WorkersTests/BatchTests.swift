@@ -54,11 +54,11 @@ struct BatchTests {
       let pid = under.pool.start(batch: batch(["done", "retry", "reject", "none", "emit"]))
       #expect(under.pool.statistics.map(\.pid) == [pid])
       #expect(under.pool.statistics.map(\.inFlight) == [5])
-      guard case .succeeded(.nothing, let none, _) = try await under.answer(to: 1),
-        case .failed(let retried, _) = try await under.answer(to: 2),
-        case .failed(let rejected, _) = try await under.answer(to: 3),
-        case .failed(let unanswered, _) = try await under.answer(to: 4),
-        case .succeeded(.nothing, let emitted, _) = try await under.answer(to: 5)
+      guard case .succeeded(.nothing, let none, _, _) = try await under.answer(to: 1),
+        case .failed(let retried, _, _) = try await under.answer(to: 2),
+        case .failed(let rejected, _, _) = try await under.answer(to: 3),
+        case .failed(let unanswered, _, _) = try await under.answer(to: 4),
+        case .succeeded(.nothing, let emitted, _, _) = try await under.answer(to: 5)
       else {
         Issue.record("not as told")
         return
@@ -82,7 +82,7 @@ struct BatchTests {
     try await withSorter { under in
       _ = under.pool.start(batch: batch(["done", "throw", "done"]))
       for id in 1...3 {
-        guard case .failed(let failure, _) = try await under.answer(to: Int64(id)) else {
+        guard case .failed(let failure, _, _) = try await under.answer(to: Int64(id)) else {
           Issue.record("not a failure")
           continue
         }
@@ -95,7 +95,7 @@ struct BatchTests {
     try await withSorter { under in
       let odd = assignment(9, "Sort", data: Array("{}".utf8))
       _ = under.pool.start(batch: [odd] + batch(["done"]))
-      guard case .failed(let failure, _) = try await under.answer(to: 9) else {
+      guard case .failed(let failure, _, _) = try await under.answer(to: 9) else {
         Issue.record("not a failure")
         return
       }
@@ -130,7 +130,7 @@ struct BatchTests {
       let large = [UInt8](repeating: 115, count: FrameHead.payloadBytesMax)
       batch[0].acceptance.event.subject = String(decoding: large, as: UTF8.self)
       _ = under.pool.start(batch: batch)
-      guard case .failed(let failure, _) = try await under.answer(to: 1) else {
+      guard case .failed(let failure, _, _) = try await under.answer(to: 1) else {
         Issue.record("not a failure")
         return
       }
@@ -163,7 +163,7 @@ struct BatchTests {
       _ = try await under.launch().get()
       let data = [UInt8](repeating: 65, count: BatchLimits.bytesMax + 1)
       _ = under.pool.start(batch: [assignment(1, "emit", data: data)])
-      guard case .succeeded(_, let emitted, _) = try await under.answer(to: 1) else {
+      guard case .succeeded(_, let emitted, _, _) = try await under.answer(to: 1) else {
         Issue.record("not a success")
         return
       }
@@ -243,7 +243,7 @@ struct BatchTests {
       for id in 3...5 { #expect(try await under.text(of: Int64(id)) == "3") }
       // Alone they come as ordinary attempts.
       for id: Int64 in [1, 2] {
-        guard case .failed(let failure, _) = try await under.answer(to: id) else {
+        guard case .failed(let failure, _, _) = try await under.answer(to: id) else {
           Issue.record("not alone")
           continue
         }

@@ -126,7 +126,7 @@ struct CrashTests {
       #expect(back.others == [name(2, 2)])
       #expect(back.culprits.isEmpty)
       under.pool.resumeStream(name(1, 2))
-      guard case .succeeded(.streamed, _, _) = try await under.answer(to: 1) else {
+      guard case .succeeded(.streamed, _, _, _) = try await under.answer(to: 1) else {
         Issue.record("the suspect whose turn it was did not go on")
         return
       }
@@ -222,6 +222,28 @@ struct CrashTests {
       #expect(try await under.printed.first { $0.hasPrefix("printed") ? $0 : nil } == "printed e2")
       #expect(try await under.printed.first { $0.hasPrefix("compl") ? $0 : nil } == "complained e2")
       #expect(!under.unread.contains { if case .logged = $0 { true } else { false } })
+    }
+  }
+
+  @Test func `lines that a worker of Apus names are in their attempts' logs`() async throws {
+    try await withPool { under in
+      let printer = scripted(handler: "PrintInTurns")
+      _ = try await under.launch([printer], executable: crashingWorkerPath).get()
+      under.start(1, "PrintInTurns", data: #""one""#)
+      under.start(2, "PrintInTurns", data: #""two""#)
+      var lines: [Int64: [String]] = [:]
+      for _ in 0..<6 {
+        let line = try await under.first { if case .logged(let line) = $0 { line } else { nil } }
+        lines[line.invocation.rawValue, default: []].append("\(line.level): \(line.message)")
+      }
+      for (id, name) in [(Int64(1), "one"), (2, "two")] {
+        #expect(
+          lines[id] == [
+            "stderr: \(name) is bad, and worse", "stdout: \(name) begins, goes on and ends",
+            "stdout: no end of \(name)",
+          ])
+      }
+      #expect(under.printed.unread.isEmpty)
     }
   }
 

@@ -58,7 +58,7 @@ final class PoolUnderTest {
   /// The JSON text of a success; anything else is given as it is described.
   func text(of id: Int64) async throws -> String {
     let answer = try await answer(to: id)
-    guard case .succeeded(.json(let bytes), _, _) = answer else { return "\(answer)" }
+    guard case .succeeded(.json(let bytes), _, _, _) = answer else { return "\(answer)" }
     return String(decoding: bytes, as: UTF8.self)
   }
 

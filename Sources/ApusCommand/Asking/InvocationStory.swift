@@ -105,10 +105,15 @@ struct InvocationStory {
         "#\(attempt["attempt"] ?? "-")  \(presentation.ink(colour, outcome))  "
         + "\(attempt["startedAt"] ?? "-")  "
         + "took \(TimeWords.length(milliseconds: attempt.number("runMs")))  "
-        + "cpu \(attempt["cpuMs"] ?? "-")ms  "
+        + "cpu \(attempt["cpuMs"] ?? "-")ms  " + Self.memory(of: attempt)
         + presentation.ink(.dim, "worker \(attempt["worker"] ?? "-")")
       return [head] + Self.errorLines(attempt, "error").map { "    \($0)" }
     }
+  }
+
+  private static func memory(of attempt: Answer) -> String {
+    guard let bytes = attempt.number("memoryBytes") else { return "" }
+    return "memory \(Int64(bytes) >> 20)MiB  "
   }
 
   /// With the time since the first start in front.

@@ -96,13 +96,16 @@ package struct EmittedEvent: Sendable, Equatable {
 }
 
 /// How an attempt ended, in the worker's words.
+///
+/// `memoryBytes` is the most that the worker has held so far; 0 where it is not known.
 package enum AttemptAnswer: Sendable {
-  case succeeded(HandlerValue, emitted: [EmittedEvent], cpuMicroseconds: Int64)
-  case failed(Failure, cpuMicroseconds: Int64)
+  case succeeded(
+    HandlerValue, emitted: [EmittedEvent], cpuMicroseconds: Int64, memoryBytes: Int64 = 0)
+  case failed(Failure, cpuMicroseconds: Int64, memoryBytes: Int64 = 0)
   /// Told to stop before its handler ran: there was no thread for it.
   case notBegun
   /// The handler stopped because it was cancelled.
-  case cancelled(cpuMicroseconds: Int64)
+  case cancelled(cpuMicroseconds: Int64, memoryBytes: Int64 = 0)
 }
 
 package enum HandlerValue: Sendable, Equatable {

@@ -1,5 +1,5 @@
-// A worker for tests that need a process of its own: handlers that crash in different ways, and one
-// that only waits, so that there is something else in flight.
+// A worker for tests that need a process of its own: handlers that crash in different ways, one that
+// only waits, so that there is something else in flight, and some that print.
 import Apus
 import Dispatch
 import Glibc
@@ -51,6 +51,18 @@ import Glibc
       context.logger.info("blocking")
       DispatchSemaphore(value: 0).wait()
     }
+    Handler("Spin") { (_: NoInput, _) in
+      while !Task.isCancelled {}
+      return true
+    }
+    // So many megabytes, for longer than a reading of memory may be old.
+    Handler("Hold") { (megabytes: Int, _) in
+      let bytes = [UInt8](repeating: 1, count: megabytes << 20)
+      try await Task.sleep(for: .milliseconds(50))
+      return bytes.count
+    }
+    Handler("Fail") { (_: NoInput, _) in throw Reject("no") }
+    Printing.functions
   }
 }
 
@@ -74,6 +86,7 @@ private func sort(_ event: Event<String>, _ context: BatchContext) async throws 
   case "wait":
     context.logger.info("waiting")
     try await untilCancelled()
+  case "block": DispatchSemaphore(value: 0).wait()
   case "deaf":
     context.logger(for: event).info("deaf")
     while true { await Task.yield() }

@@ -214,7 +214,7 @@ struct ScriptedWorker {
   private mutating func answer(
     _ head: FrameHead, _ value: AttemptResult.Value, emitted: [AttemptResult.Emitted] = []
   ) {
-    let result = AttemptResult(value: value, emitted: emitted, cpuMicroseconds: 12)
+    let result = AttemptResult(value: value, emitted: emitted, cpuMicroseconds: 12, memoryBytes: 34)
     outgoing.append(.result, attempt: head.attempt, invocation: head.invocation) {
       result.write(to: &$0)
     }
@@ -225,7 +225,7 @@ struct ScriptedWorker {
   ) {
     let failure = AttemptFailure(
       kind: kind, type: "ScriptedError", message: message, retryAfterMilliseconds: after,
-      cpuMicroseconds: 12)
+      cpuMicroseconds: 12, memoryBytes: 34)
     outgoing.append(.failure, attempt: head.attempt, invocation: head.invocation) {
       failure.write(to: &$0)
     }
