@@ -242,7 +242,9 @@ extension Dispatcher {
       } else if attempt.hasTimedOut {
         fail(attempt, timeout(of: attempt), .unknown)
       } else {
-        let error = ErrorRecord(code: "crashed", message: "the worker ended with \(worker.how)")
+        let words = worker.lastWords.map { ": \($0)" } ?? ""
+        let error = ErrorRecord(
+          code: "crashed", message: "the worker ended with \(worker.how)\(words)")
         fail(attempt, Failure(kind: .crashed, error: error), .unknown)
       }
     }

@@ -238,7 +238,8 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
       .lost(
         LostWorker(
           pid: worker.pid, how: how, culprits: verdict.culprits, others: verdict.others,
-          wasKilledByHost: verdict.wasKilledByHost)))
+          wasKilledByHost: verdict.wasKilledByHost,
+          lastWords: worker.crashLines.flatMap { CrashWords($0.lines)?.text })))
   }
 
   /// The lines of a batch are in the log of its first attempt; the others' logs say where.

@@ -3,7 +3,8 @@ import EventLoop
 import Glibc
 import Invocations
 import Testing
-import Workers
+
+@testable import Workers
 
 @Suite(.timeLimit(.minutes(5)))
 @LoopActor
@@ -23,6 +24,8 @@ struct CrashTests {
       #expect(lines.allSatisfy { $0.invocation == name(2).id && $0.level == "stderr" })
       #expect(lines.count { $0.message.contains("Fatal error: the scripted trap") } == 1)
       #expect(lines.contains { $0.message.contains("misbehave") }, "no backtrace")
+      let words = try #require(lost.lastWords)
+      #expect(words.hasPrefix("the scripted trap, in "), "\(words)")
     }
   }
 
@@ -261,5 +264,31 @@ struct CrashTests {
       under.start(2, "echo")
       #expect(try await under.text(of: 2) == "{}")
     }
+  }
+}
+
+struct CrashWordsTests {
+  private func words(_ lines: String...) -> String? { CrashWords(lines)?.text }
+
+  @Test func `a crash is told by its message and the first frame that somebody wrote`() {
+    #expect(
+      words(
+        "Shop/Charge.swift:12: Fatal error: Index out of range", "Thread 2 crashed:",
+        "0 [inlined] [system] 0x0000aaaa Array._checkSubscript in Shop at //<compiler-generated>",
+        "1 [ra] 0x0000aaab ChargePayment.run(_:) + 98 in Shop at /src/Shop/Charge.swift:12:5")
+        == "Index out of range, in ChargePayment.run(_:) at Charge.swift:12:5")
+  }
+
+  @Test func `an optimised build still names what it can`() {
+    #expect(
+      words(
+        "0 [inlined] [system] 0x0000aaaa Swift runtime failure: Index out of range in Shop",
+        "1 [system] 0x0000aaaa closure #4 in Night.functions.getter + 2092 in d509 at //<compiler-generated>",
+        "2 [ra] 0x00007fed swift::runJobInEstablishedExecutorContext(swift::Job*) + 367 in lib.so")
+        == "Index out of range, in closure #4 in Night.functions.getter")
+  }
+
+  @Test func `words without a crash are none`() {
+    #expect(words("just a line", "3 of 4 done") == nil)
   }
 }

@@ -1,6 +1,8 @@
 // A handler's log line for people: its level in a colour, its message, its metadata; and a crash's
 // backtrace without the noise of addresses.
 
+import Workers
+
 enum LogWords {
   /// The first line has the level, the others are of a message with several.
   ///
@@ -50,49 +52,8 @@ enum LogWords {
   }
 }
 
-/// A line such as `2 [ra] 0x0000aaaa ChargePayment.run(_:) + 98 in Shop at /src/Shop.swift:12:5`.
-///
-/// What one looks for is the name and the place.
-struct BacktraceFrame: Equatable {
-  let number: String
-  let symbol: String
-  let place: String?
-  /// Made by the compiler between two functions that somebody wrote.
-  let isGlue: Bool
-
-  init?(_ line: String) {
-    let words = line.split(separator: " ", maxSplits: 1)
-    guard words.count == 2, words[0].allSatisfy(\.isNumber) else { return nil }
-    number = String(words[0])
-    var rest = words[1].drop { $0 == " " }
-    var marks: Set<Substring> = []
-    while rest.hasPrefix("["), let end = rest.firstIndex(of: "]") {
-      marks.insert(rest[...end])
-      rest = rest[rest.index(after: end)...].drop { $0 == " " }
-    }
-    // Without an address it is a line that somebody wrote and that starts with a number.
-    guard rest.hasPrefix("0x") else { return nil }
-    rest = rest.drop { $0 != " " }.drop { $0 == " " }
-    var name = rest
-    var path: Substring?
-    if let at = rest.firstRange(of: " at /") {
-      name = rest[..<at.lowerBound]
-      path = rest[rest.index(before: at.upperBound)...]
-    }
-    if let image = name.lastRange(of: " in ") { name = name[..<image.lowerBound] }
-    if let offset = name.lastRange(of: " + ") { name = name[..<offset.lowerBound] }
-    symbol = String(name)
-    place = path.flatMap { $0.contains("<compiler-generated>") ? nil : String($0) }
-    isGlue = marks.contains("[system]") || marks.contains("[thunk]")
-  }
-}
-
 extension String {
   func padded(to columns: Int) -> String {
     self + String(repeating: " ", count: max(0, columns - count))
   }
-}
-
-extension Substring {
-  fileprivate func lastRange(of text: String) -> Range<Index>? { ranges(of: text).last }
 }

@@ -145,13 +145,17 @@ package struct LostWorker: Sendable {
   package var culprits: [AttemptName]
   /// In flight beside them: given back.
   package var others: [AttemptName]
+  /// What a crash said of itself, in one line.
+  package var lastWords: String?
   /// True when the host itself killed it, for `culprits` that ignored their cancellation.
   package var wasKilledByHost: Bool
 
   package init(
-    pid: Int32, how: String, culprits: [AttemptName], others: [AttemptName], wasKilledByHost: Bool
+    pid: Int32, how: String, culprits: [AttemptName], others: [AttemptName],
+    wasKilledByHost: Bool, lastWords: String? = nil
   ) {
     self.pid = pid
+    self.lastWords = lastWords
     self.how = how
     self.culprits = culprits
     self.others = others
