@@ -71,18 +71,7 @@ extension Pruner {
   }
 
   private func triggers(of function: StoredName) throws(SQLiteFailure) -> [StoredName] {
-    let query = try connection.statement(SQL.nextTrigger)
-    var found: [StoredName] = []
-    var place = (StoredName.number(.min), StoredName.number(.min))
-    for _ in 0..<StoreLimits.triggersMax {
-      query.begin().add(place.0)
-      query.add(place.1)
-      defer { query.reset() }
-      guard try query.next(), let trigger = query.optionalName(), let other = query.optionalName()
-      else { return found }
-      place = (trigger, other)
-      if other == function { found.append(trigger) }
-    }
-    return found
+    let pairs = try TriggerPairs(on: connection).all { $0.function == function }
+    return (pairs ?? []).map(\.trigger)
   }
 }

@@ -103,27 +103,12 @@ extension Inspector {
   private func triggers(_ bounds: WalkBounds) throws(SQLiteFailure) -> [WalkRange]? {
     let queue = bounds.filter.queue.map { "queue:\($0)" }
     let wanted = try name(queue)
-    let query = try connection.statement(SQL.nextTrigger)
-    var found: [WalkRange] = []
-    // Below every number and every text, as SQLite orders them.
-    var place = (StoredName.number(.min), StoredName.number(.min))
-    for _ in 0..<StoreLimits.triggersMax {
-      query.begin().add(place.0)
-      query.add(place.1)
-      guard try query.next(), let trigger = query.optionalName(),
-        let function = query.optionalName()
-      else {
-        query.reset()
-        return found
-      }
-      query.reset()
-      place = (trigger, function)
-      if let wanted, wanted != trigger { continue }
-      if let asked = bounds.function, asked != function { continue }
-      found.append(.trigger(trigger, function))
-      guard found.count <= StoreLimits.strandsMax else { return nil }
+    let pairs = try TriggerPairs(on: connection).all { pair in
+      (wanted == nil || wanted == pair.trigger)
+        && (bounds.function == nil || bounds.function == pair.function)
     }
-    return nil
+    guard let pairs, pairs.count <= StoreLimits.strandsMax else { return nil }
+    return pairs.map { .trigger($0.trigger, $0.function) }
   }
 
   // MARK: Fields

@@ -107,9 +107,19 @@ extension WalkRange {
 }
 
 extension SQL {
-  /// Which triggers brought events to which functions: a step from one pair to the next.
+  /// Which triggers brought events to which functions: steps from one pair to the next.
+  ///
+  /// As one comparison of pairs SQLite would walk all events of the first trigger.
+  static let firstTrigger = """
+    SELECT trigger, function FROM accepted INDEXED BY accepted_trigger
+    ORDER BY trigger, function LIMIT 1
+    """
+  static let nextFunction = """
+    SELECT trigger, function FROM accepted INDEXED BY accepted_trigger
+    WHERE trigger = ?1 AND function > ?2 ORDER BY function LIMIT 1
+    """
   static let nextTrigger = """
     SELECT trigger, function FROM accepted INDEXED BY accepted_trigger
-    WHERE (trigger, function) > (?1, ?2) ORDER BY trigger, function LIMIT 1
+    WHERE trigger > ?1 ORDER BY trigger, function LIMIT 1
     """
 }

@@ -265,7 +265,7 @@ enum SQL {
     FROM unfinished u
     """
   private static let withAcceptance = """
-    JOIN accepted a ON a.id = u.id LEFT JOIN keys k ON k.invocation = u.id
+    CROSS JOIN accepted a ON a.id = u.id LEFT JOIN keys k ON k.invocation = u.id
     """
 
   private static let line = """
@@ -375,22 +375,24 @@ enum SQL {
       SELECT id FROM unfinished WHERE function = ?1 AND state IN (1, 3)
       ORDER BY priority DESC, due DESC, id DESC LIMIT ?2)
     """
+  // CROSS: history is long and the open work is short, and SQLite does not know that.
+
   /// Waiting of one function, by the queue it came through; a queue of names as in `accepted`.
   static let countQueues = """
-    SELECT a.queue, count(*) FROM unfinished u JOIN accepted a ON a.id = u.id
+    SELECT a.queue, count(*) FROM unfinished u CROSS JOIN accepted a ON a.id = u.id
     WHERE u.function = ?1 AND u.state IN (1, 3) GROUP BY a.queue
     """
 
   static let queueLoads = """
     SELECT a.queue, count(*), sum(u.state = 4), min(u.id)
-    FROM unfinished u JOIN accepted a ON a.id = u.id
+    FROM unfinished u CROSS JOIN accepted a ON a.id = u.id
     WHERE a.queue IS NOT NULL GROUP BY a.queue
     """
   static let countUnfinished = """
     SELECT function, state, count(*), min(due) FROM unfinished GROUP BY function, state
     """
   static let countDead = """
-    SELECT a.function, count(*) FROM dead d JOIN accepted a ON a.id = d.id GROUP BY a.function
+    SELECT a.function, count(*) FROM dead d CROSS JOIN accepted a ON a.id = d.id GROUP BY a.function
     """
 
   // MARK: Errors, fields, actions

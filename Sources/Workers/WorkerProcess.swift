@@ -224,7 +224,11 @@ final class WorkerProcess {
     if inFlight[name] != nil { crashed.insert(name) }
     // With one in flight, what came before is in its log already.
     let before = inFlight.count == 1 || onlyBatch != nil ? [] : lastLines.sinceFatalError()
-    if crashLines == nil { crashLines = CrashLines(before) }
+    if crashLines == nil {
+      crashLines = CrashLines(before)
+      // Until the process is gone none of them can answer; it is not theirs to be late.
+      for name in inFlight.keys { pool.news(.waits(name)) }
+    }
     leave(within: pool.settings.crashTimeout)
   }
 
