@@ -222,7 +222,8 @@ extension InvocationFilter {
   /// True when it leaves out anything at all.
   var isSelective: Bool {
     function != nil || reason != nil || queue != nil || key != nil || since != nil || until != nil
-      || text != nil || !matches.isEmpty || fingerprint != nil || release != nil || !states.isEmpty
+      || text != nil || eventText != nil || !matches.isEmpty || fingerprint != nil || release != nil
+      || !states.isEmpty
   }
 }
 

@@ -100,7 +100,8 @@ extension EventStream {
   /// What a happening does not say itself, its invocation's acceptance does.
   private func selects(_ happening: Happening) -> Bool {
     guard
-      filter.queue != nil || filter.key != nil || filter.text != nil || !filter.matches.isEmpty
+      filter.queue != nil || filter.key != nil || filter.eventText != nil
+        || !filter.matches.isEmpty
     else { return true }
     guard let id = happening.invocation else { return false }
     defer { if case .ended = happening { selected.remove(id) } }
@@ -136,7 +137,7 @@ extension InvocationFilter {
     guard matches.allSatisfy({ $0.path.value(in: acceptance.event) == $0.value }) else {
       return false
     }
-    guard let text else { return true }
+    guard let text = eventText else { return true }
     return Self.lowered(acceptance.event.data).contains(Self.lowered(Array(text.utf8)))
   }
 

@@ -10,6 +10,7 @@ package struct HappeningLine {
   private let reason: DeathReason?
   private let queue: String?
   private let fingerprint: Fingerprint?
+  private let words: String
 
   /// nil for what is not told.
   package init?(_ happening: Happening) {
@@ -23,11 +24,13 @@ package struct HappeningLine {
     reason = subject.reason
     queue = subject.queue
     fingerprint = subject.fingerprint
+    words = subject.words
   }
 
   func passes(_ filter: InvocationFilter) -> Bool {
     if let wanted = filter.function, wanted != function { return false }
     if let wanted = filter.reason, wanted != reason { return false }
+    if let wanted = filter.text, !words.lowercased().contains(wanted.lowercased()) { return false }
     if let wanted = filter.fingerprint, wanted != fingerprint { return false }
     if let wanted = filter.queue, let queue, wanted != queue { return false }
     if let state, !filter.states.isEmpty { return filter.states.contains(state) }
@@ -41,6 +44,8 @@ package struct HappeningLine {
     var reason: DeathReason?
     var queue: String?
     var fingerprint: Fingerprint?
+    /// What is written: an error's message, a log line.
+    var words = ""
   }
 }
 
@@ -72,12 +77,14 @@ extension JSONWriter {
       field("runMs", attempt.endedAt.milliseconds - attempt.startedAt.milliseconds)
       field("next", due)
       subject.fingerprint = attempt.fingerprint
+      subject.words = attempt.error?.message ?? ""
       error(attempt.error, subject.fingerprint)
     case .ended(let ending, let acceptedAt):
       subject = .init(
         name: "ended", function: ending.function, state: ending.state, reason: ending.reason)
       subject.fingerprint =
         ending.state == .dead ? ending.error.map { Fingerprint(of: $0) } : nil
+      subject.words = ending.error?.message ?? ""
       write(ending, acceptedAt, subject.fingerprint)
     case .logged(let line, let function):
       subject = .init(name: "log", function: function)
@@ -85,6 +92,7 @@ extension JSONWriter {
       field("time", line.time)
       field("attempt", line.attempt)
       field("level", line.level)
+      subject.words = line.message
       field("message", line.message)
       pairs("metadata", line.metadata)
     case .fenced(let attempt):

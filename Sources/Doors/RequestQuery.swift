@@ -92,8 +92,8 @@ struct RequestFault: Error {
 
 extension RequestQuery {
   static let filters: Set<String> = [
-    "function", "state", "reason", "queue", "key", "since", "until", "text", "where", "fingerprint",
-    "release", "limit", "cursor",
+    "function", "state", "reason", "queue", "key", "since", "until", "text", "event", "where",
+    "fingerprint", "release", "limit", "cursor",
   ]
 
   /// Conditions on values of the event in one call.
@@ -102,7 +102,7 @@ extension RequestQuery {
   /// What selects, as an action keeps it: times as instants, whatever the clock says later.
   func kept(_ filter: InvocationFilter) -> [HTTPCall.Field] {
     var fields: [HTTPCall.Field] = []
-    for name in ["function", "reason", "queue", "key", "text", "fingerprint", "release"] {
+    for name in ["function", "reason", "queue", "key", "text", "event", "fingerprint", "release"] {
       if let value = self[name] { fields.append(.init(name: name, value: value)) }
     }
     if !filter.states.isEmpty {
@@ -121,6 +121,7 @@ extension RequestQuery {
     filter.queue = self["queue"]
     filter.key = self["key"]
     filter.text = self["text"]
+    filter.eventText = self["event"]
     for word in (self["state"] ?? "").split(separator: ",") {
       guard let state = StateWord(String(word)) else {
         throw unknownWord("state", String(word), StateWord.allCases.map(\.description))

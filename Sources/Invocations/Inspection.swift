@@ -12,8 +12,10 @@ package struct InvocationFilter: Sendable, Equatable {
   package var key: String?
   package var since: WallTime?
   package var until: WallTime?
-  /// A part of an error's message, of a log line or of the event's data, in upper or lower case.
+  /// A part of an error's message or of a log line, in upper or lower case.
   package var text: String?
+  /// A part of the event's data, in upper or lower case.
+  package var eventText: String?
   /// Values of the event, all of which must be as given.
   package var matches: [FieldMatch] = []
   /// An error that one of its attempts ended with; of dead letters, the one they died of.

@@ -8,8 +8,8 @@ extension Inspector {
   ) throws(SQLiteFailure) -> Page<InvocationRecord> {
     let limit = max(1, min(filter.limit, InvocationFilter.limitMax))
     var bytes = 0
-    return try page(filter, among: selection) { id, isIn, items throws(SQLiteFailure) in
-      if isIn, let story = try story(of: id), filter.fits(story.record.acceptance.event) {
+    return try page(filter, among: selection) { id, items throws(SQLiteFailure) in
+      if let story = try story(of: id), filter.fits(story.record.acceptance.event) {
         items.append(story.record)
         bytes += story.record.bytes
       }
@@ -22,13 +22,11 @@ extension Inspector {
     _ filter: InvocationFilter, among selection: Selection
   ) throws(SQLiteFailure) -> Page<InvocationID> {
     let limit = max(1, min(filter.limit, StoreLimits.selectedIDsMax))
-    return try page(filter, among: selection) { id, isIn, items throws(SQLiteFailure) in
-      if isIn {
-        let isMeant =
-          filter.matches.isEmpty
-          ? true : try story(of: id).map { filter.fits($0.record.acceptance.event) } ?? false
-        if isMeant { items.append(id) }
-      }
+    return try page(filter, among: selection) { id, items throws(SQLiteFailure) in
+      let isMeant =
+        filter.matches.isEmpty
+        ? true : try story(of: id).map { filter.fits($0.record.acceptance.event) } ?? false
+      if isMeant { items.append(id) }
       return items.count < limit
     }
   }
@@ -36,13 +34,16 @@ extension Inspector {
   /// `take` says whether there is room for more.
   private func page<Item: Sendable>(
     _ filter: InvocationFilter, among selection: Selection,
-    _ take: (InvocationID, Bool, inout [Item]) throws(SQLiteFailure) -> Bool
+    _ take: (InvocationID, inout [Item]) throws(SQLiteFailure) -> Bool
   ) throws(SQLiteFailure) -> Page<Item> {
     let deadline = MonotonicTime.now + StoreLimits.scanNanosecondsMax
     let walk = try walk(filter, among: selection)
     defer { walk.end() }
     var page = Page<Item>(items: [], next: nil)
     var scanned = 0
+    /// The last one that was taken, and the one at which the page ends.
+    var taken: InvocationID?
+    var end: InvocationID?
     while true {
       switch try walk.step(until: deadline) {
       case .end: return page
@@ -50,13 +51,19 @@ extension Inspector {
         page.next = before
         return page
       case .row(let id, let fits):
-        let hasRoom = try take(id, fits, &page.items)
-        scanned += 1
-        guard hasRoom, scanned < StoreLimits.scannedRowsMax, MonotonicTime.now <= deadline else {
-          if case .end = try walk.step(until: deadline) { return page }
-          page.next = id
+        // A page ends between two invocations, whatever of one a walk meets.
+        if let end, id != end {
+          page.next = end
           return page
         }
+        scanned += 1
+        guard fits, id != taken else {
+          if scanned >= StoreLimits.scannedRowsMax || MonotonicTime.now > deadline { end = id }
+          continue
+        }
+        taken = id
+        let hasRoom = try take(id, &page.items)
+        if !hasRoom || scanned >= StoreLimits.scannedRowsMax { end = id }
       }
     }
   }
@@ -88,6 +95,8 @@ extension Inspector {
       let ended = filter.states.filter(\.isFinal).map { WalkRange.ended($0) }
       return ended + (filter.states.contains { !$0.isFinal } ? [.unfinished] : [])
     }
+    // What is written of an invocation is less than all of them.
+    if filter.text != nil { return [.logs, .attempts, .ended(.dead)] }
     if filter.function != nil || filter.queue != nil, let triggers = try triggers(bounds) {
       return triggers
     }

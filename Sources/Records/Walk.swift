@@ -70,6 +70,7 @@ final class Walk {
     }
     bounds.bind(to: statement.begin())
     range.bind(to: statement)
+    statement.add(bounds.filter.eventText.map(WalkBounds.lowered))
     guard try statement.next() else {
       statement.reset()
       free[sql, default: []].append(statement)
@@ -94,7 +95,7 @@ final class Walk {
   }
 }
 
-/// What every range of a walk is held against: ?1 to ?10.
+/// What every range of a walk is held against: ?1 to ?10, and ?13 beside them.
 struct WalkBounds {
   var end: Int64
   var start: Int64
@@ -116,7 +117,7 @@ struct WalkBounds {
   }
 
   /// As SQLite's `lower` does it: no letter beyond ASCII changes.
-  private static func lowered(_ text: String) -> String {
+  static func lowered(_ text: String) -> String {
     String(decoding: text.utf8.map { (65...90).contains($0) ? $0 + 32 : $0 }, as: UTF8.self)
   }
 }

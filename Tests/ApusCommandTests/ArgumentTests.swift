@@ -62,12 +62,13 @@ struct ArgumentTests {
     let list = try parse(
       InvocationsCommand.List.self, "invocations", "list", "--function", "f", "--state", "dead",
       "--reason", "crashed", "--queue", "q", "--key", "k", "--since", "2h", "--until", "1h",
-      "--text", "t", "--where", "data.a=1", "--where", "id=e", "--fingerprint", "AAG3ZD5YWC",
+      "--text", "t", "--event", "e", "--where", "data.a=1", "--where", "id=e", "--fingerprint",
+      "AAG3ZD5YWC",
       "--release", "3", "--limit", "7", "--cursor", "c", "--json")
     let query = (list.filter.query + list.page.query).map { "\($0.0)=\($0.1 ?? "")" }
     #expect(
       query == [
-        "function=f", "state=dead", "reason=crashed", "queue=q", "key=k", "text=t",
+        "function=f", "state=dead", "reason=crashed", "queue=q", "key=k", "text=t", "event=e",
         "fingerprint=AAG3ZD5YWC", "where=data.a=1", "where=id=e", "since=2h", "until=1h",
         "release=3", "limit=7", "cursor=c",
       ])

@@ -51,7 +51,7 @@ struct InspectionTests {
     #expect(try list { $0.since = noon + .seconds(1) } == [late.id])
     #expect(try list { $0.until = noon + .seconds(1) } == [id(3), id(2), id(1)])
     #expect(try list { $0.text = "100% stolen" } == [id(3)])
-    #expect(try list { $0.text = "Zoë" } == [late.id])
+    #expect(try list { $0.eventText = "Zoë" } == [late.id])
     #expect(try list { $0.text = "%" } == [id(3)])
   }
 
@@ -71,15 +71,18 @@ struct InspectionTests {
         """)
     }
     let test = try TestStore(in: folder)
+    var word = InvocationFilter()
+    word.eventText = "word"
     // A rare function is found by its trigger, at once; a rare word is looked for.
     #expect(ids(try test.list(InvocationFilter(function: "rare"))) == [InvocationID(rawValue: 5)])
-    let first = try test.list(InvocationFilter(text: "word"))
+    let first = try test.list(word)
     #expect(first.items.isEmpty)
     var next = try #require(first.next)
     var found: [InvocationID] = []
     var pages = 1
     while found.isEmpty {
-      let page = try test.list(InvocationFilter(text: "word", before: next))
+      word.before = next
+      let page = try test.list(word)
       found += ids(page)
       pages += 1
       guard let more = page.next else { break }

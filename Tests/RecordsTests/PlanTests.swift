@@ -26,7 +26,7 @@ struct PlanTests {
   private static let ranges: [WalkRange] = [
     .history, .unfinished, .dead, .deadOf(Fingerprint(rawValue: 1)), .ended(.dead),
     .failed(Fingerprint(rawValue: 1)), .trigger(.number(1), .number(1)),
-    .field(segment: 1, digest: 1),
+    .field(segment: 1, digest: 1), .logs, .attempts,
   ]
 
   /// Tables that grow with everything that ever ran.

@@ -190,7 +190,7 @@ struct QuestionTests {
     #expect(ids(try test.list(InvocationFilter(key: "order-7"))) == [id(1)])
   }
 
-  @Test func `text is found in errors, log lines and events, in upper and lower case`() throws {
+  @Test func `text is found in errors and log lines, in upper and lower case`() throws {
     let test = try TestStore()
     try test.write(
       .accept(accepted(1)), .accept(accepted(2, data: Array("{\"a\":\"Needle\"}".utf8))),
@@ -199,7 +199,26 @@ struct QuestionTests {
       .goOn(failed(1, "no NEEDLE"), function: "charge", state: .waiting, due: noon, failures: 1),
       .log(
         LogLine(invocation: id(3), attempt: 1, time: noon, level: "info", message: "a needle!")))
-    #expect(ids(try test.list(InvocationFilter(text: "neeDLE"))) == [id(3), id(2), id(1)])
+    for number in 1...5 {
+      try test.write(
+        .log(
+          LogLine(
+            invocation: id(4), attempt: 1, time: noon, level: "info",
+            message: number % 2 == 0 ? "NEEDLE \(number)" : "hay")))
+    }
+    #expect(ids(try test.list(InvocationFilter(text: "neeDLE"))) == [id(4), id(3), id(1)])
+    // One that is met many times is one, and a page ends between two.
+    let first = try test.list(InvocationFilter(text: "needle", limit: 1))
+    #expect(ids(first) == [id(4)] && first.next == id(4))
+    let next = InvocationFilter(text: "needle", limit: 1, before: first.next)
+    #expect(ids(try test.list(next)) == [id(3)])
+    var event = InvocationFilter()
+    event.eventText = "needle"
+    #expect(ids(try test.list(event)) == [id(2)])
+    var both = InvocationFilter(function: "charge", text: "needle")
+    both.eventText = "needle"
+    #expect(try test.list(both).items.isEmpty)
+    #expect(try test.list(InvocationFilter(function: "other", text: "needle")).items.isEmpty)
   }
 
   // MARK: The chain

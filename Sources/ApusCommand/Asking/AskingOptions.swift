@@ -93,9 +93,12 @@ struct SelectionOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Only with this idempotency key.", valueName: "key")) var key: String?
   @Option(
     help: ArgumentHelp(
-      "Only with this in an error, a log line or the event's data; upper or lower case.",
-      valueName: "text"))
+      "Only with this in an error or a log line; upper or lower case.", valueName: "text"))
   var text: String?
+  @Option(
+    help: ArgumentHelp(
+      "Only with this in the event's data, which is looked for event by event.", valueName: "text"))
+  var event: String?
   @Option(
     name: .customLong("where"),
     help: ArgumentHelp(
@@ -111,7 +114,7 @@ struct SelectionOptions: ParsableArguments {
   var query: [(String, String?)] {
     [
       ("function", function), ("state", state), ("reason", reason), ("queue", queue), ("key", key),
-      ("text", text), ("fingerprint", fingerprint),
+      ("text", text), ("event", event), ("fingerprint", fingerprint),
     ] + matches.map { ("where", $0) }
   }
 }
