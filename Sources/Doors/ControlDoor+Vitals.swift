@@ -83,6 +83,10 @@ extension JSONWriter {
       json.field("pages", status.pages)
       json.field("freePages", status.freePages)
       json.field("durability", status.durability.rawValue)
+      json.object("keep") { json in
+        json.field("succeededMs", status.retention.succeeded?.milliseconds)
+        json.field("deadMs", status.retention.dead?.milliseconds)
+      }
       json.field("stalled", status.stalled)
       json.field("backlog", status.backlog)
       json.field("commits", status.commits)

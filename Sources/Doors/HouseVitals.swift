@@ -48,6 +48,8 @@ package struct StoreStatus: Sendable {
   package var pages = 0
   package var freePages = 0
   package var durability = Durability.disk
+  /// Of functions whose manifests say nothing else.
+  package var retention = Retention.standard
   /// Why nothing can be written now; nil when it can.
   package var stalled: String?
   /// Changes not yet on disk.

@@ -35,6 +35,8 @@ extension JSONWriter {
       json.field("timeoutMs", declaration.timeout.milliseconds)
       json.field("deadLetter", declaration.deadLetter)
       json.idempotency(declaration.idempotency)
+      json.array("fields") { json in for path in declaration.fields { json.value(path.source) } }
+      json.keep(declaration.keep)
       json.object("environment") { json in
         for (name, value) in declaration.environment.sorted(by: { $0.key < $1.key }) {
           json.field(name, value)
@@ -84,6 +86,16 @@ extension JSONWriter {
       json.field("keepMs", policy.keep.milliseconds)
       json.field("required", policy.isRequired)
       json.field("whenRunning", policy.whenRunning.rawValue)
+    }
+  }
+
+  /// What is null is kept as the host keeps it, or without such a limit.
+  private mutating func keep(_ keeping: Keeping) {
+    object("keep") { json in
+      json.field("succeededMs", keeping.succeeded?.milliseconds)
+      json.field("deadMs", keeping.dead?.milliseconds)
+      json.field("count", keeping.count)
+      json.field("bytes", keeping.bytes)
     }
   }
 

@@ -85,6 +85,7 @@ extension Host: HouseVitals {
     status.pages = health.pages
     status.freePages = health.freePages
     status.durability = settings.durability
+    status.retention = settings.retention
     status.stalled = dispatcher.isStalled
     status.backlog = store.backlog
     let commits = store.commits

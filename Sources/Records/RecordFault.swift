@@ -35,29 +35,38 @@ package enum RecordFault: Error, Equatable, Sendable {
 }
 
 extension RecordFault: CustomStringConvertible {
-  package var description: String {
+  package var description: String { "\(problem); \(remedy)" }
+
+  package var problem: String {
     switch self {
     case .locked(let pid, let directory):
-      "\(directory): another host\(pid.map { " (pid \($0))" } ?? "") works here; stop it, or"
-        + " choose another directory"
-    case .foreign(let path):
-      "\(path): not a store of Apus; move the file away, or choose another directory"
+      "\(directory): another host\(pid.map { " (pid \($0))" } ?? "") works here"
+    case .foreign(let path): "\(path): not a store of Apus"
     case .newer(let path, let version, let known):
-      "\(path): written by a newer Apus (schema \(version), this one knows \(known)); start the"
-        + " newer one, or restore a backup made with this one"
-    case .corrupt(let path, let detail):
-      "\(path): damaged (\(detail)); it was left as it is: restore a backup, or save what is"
-        + " readable with 'sqlite3 \(path) .recover'"
-    case .unusable(let path, let detail):
-      "\(path): \(detail); check the path, its owner and its permissions"
-    case .sqlite(let path, let code, let detail):
-      "\(path): \(detail) (SQLite \(code)); check the disk's space and health"
-    case .busy(let requestsMax):
-      "\(requestsMax) inspection requests are waiting already; try again in a moment"
-    case .closed:
-      "the store is closed; ask again when the host is up"
-    case .backup(let path, let detail):
-      "\(path): no backup was made: \(detail); choose a new file on a disk with space"
+      "\(path): written by a newer Apus (schema \(version), this one knows \(known))"
+    case .corrupt(let path, let detail): "\(path): damaged (\(detail))"
+    case .unusable(let path, let detail): "\(path): \(detail)"
+    case .sqlite(let path, let code, let detail): "\(path): \(detail) (SQLite \(code))"
+    case .busy(let requestsMax): "\(requestsMax) inspection requests are waiting already"
+    case .closed: "the store is closed"
+    case .backup(let path, let detail): "\(path): no backup was made: \(detail)"
+    }
+  }
+
+  /// What to do about it.
+  package var remedy: String {
+    switch self {
+    case .locked: "stop it, or choose another directory"
+    case .foreign: "move the file away, or choose another directory"
+    case .newer: "start the newer one, or restore a backup made with this one"
+    case .corrupt(let path, _):
+      "it was left as it is: restore a backup, or save what is readable with"
+        + " 'sqlite3 \(path) .recover'"
+    case .unusable: "check the path, its owner and its permissions"
+    case .sqlite: "check the disk's space and health"
+    case .busy: "try again in a moment"
+    case .closed: "ask again when the host is up"
+    case .backup: "choose a new file on a disk with space"
     }
   }
 }

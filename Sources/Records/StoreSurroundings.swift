@@ -1,0 +1,100 @@
+// What is around a store's file: its disk, its neighbours, who may read it and who works on it. Looked
+// at from outside: no lock is taken, because a host that starts at that moment would be refused.
+import Glibc
+
+package struct StoreSurroundings: Sendable, Equatable {
+  package struct Permission: Sendable, Equatable {
+    package var path: String
+    package var mode: Int
+    package var modeMax: Int
+
+    package init(path: String, mode: Int, modeMax: Int) {
+      self.path = path
+      self.mode = mode
+      self.modeMax = modeMax
+    }
+  }
+
+  package var fileBytes = 0
+  /// Of the write-ahead log.
+  package var logBytes = 0
+  package var diskBytes = 0
+  /// What a process that is not root may still write.
+  package var diskFreeBytes = 0
+  /// The host that works here; nil where none does.
+  package var hostPid: Int32?
+  /// Wider than they should be.
+  package var wide: [Permission] = []
+
+  package init() {}
+
+  init(of directory: String) {
+    fileBytes = FileSize.bytes(of: "\(directory)/apus.db")
+    logBytes = FileSize.bytes(of: "\(directory)/apus.db-wal")
+    var disk = statvfs()
+    if statvfs(directory, &disk) == 0 {
+      diskBytes = Int(disk.f_blocks) * Int(disk.f_frsize)
+      diskFreeBytes = Int(disk.f_bavail) * Int(disk.f_frsize)
+    }
+    hostPid = LockLook.holder(of: "\(directory)/lock")
+    wide = Self.wide(in: directory)
+  }
+
+  private static func wide(in directory: String) -> [Permission] {
+    let files = ["apus.db", "apus.db-wal", "apus.db-shm", "lock"]
+    let rules = [(directory, 0o700)] + files.map { ("\(directory)/\($0)", 0o600) }
+    return rules.compactMap { path, modeMax in
+      var status = stat()
+      guard stat(path, &status) == 0 else { return nil }
+      let mode = Int(status.st_mode & 0o777)
+      return mode & ~modeMax == 0 ? nil : Permission(path: path, mode: mode, modeMax: modeMax)
+    }
+  }
+}
+
+/// Who holds a file's lock, as the kernel lists it.
+enum LockLook {
+  /// nil where nobody does; where the kernel's list cannot be read the file's own word is taken, if
+  /// that process lives.
+  static func holder(of path: String) -> Int32? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    let noted = number(in: text(of: path, bytesMax: 16))
+    let locks = text(of: "/proc/locks", bytesMax: 4 << 20)
+    guard !locks.isEmpty else {
+      return noted.flatMap { kill($0, 0) == 0 || errno == EPERM ? $0 : nil }
+    }
+    return holder(in: locks, inode: UInt64(status.st_ino), noted: noted)
+  }
+
+  /// Lines such as `4: FLOCK  ADVISORY  WRITE 4711 fe:00:1802287 0 EOF`.
+  ///
+  /// The device is left alone, since a layered file system tells another one there; the process that
+  /// the file names is believed first, as two devices may have the same inode.
+  static func holder(in locks: String, inode: UInt64, noted: Int32?) -> Int32? {
+    let holders = locks.split(separator: "\n").compactMap { line -> Int32? in
+      let words = line.split(separator: " ")
+      guard words.count >= 6, words[1] == "FLOCK", words[3] == "WRITE",
+        let found = words[5].split(separator: ":").last.flatMap({ UInt64($0) }), found == inode
+      else { return nil }
+      return Int32(words[4])
+    }
+    return noted.flatMap { holders.contains($0) ? $0 : nil } ?? holders.first
+  }
+
+  private static func number(in text: String) -> Int32? { Int32(text.prefix { !$0.isWhitespace }) }
+
+  private static func text(of path: String, bytesMax: Int) -> String {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else { return "" }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 64 << 10)
+    while bytes.count < bytesMax {
+      let count = read(descriptor, &chunk, min(chunk.count, bytesMax - bytes.count))
+      guard count > 0 else { break }
+      bytes += chunk[..<count]
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+}
