@@ -1,7 +1,8 @@
 // Where the values of events lie that manifests declare as `fields`, and the idempotency keys: digests
-// in segments of a few thousand, each in the order of its digests. Within one, rows come in any order
-// and find their pages in memory; a full one is never written again. So a history of any length costs
-// nothing more to write, and to look something up is one short look into each segment.
+// in segments of a few thousand, each in the order of its digests. Within the one that is not full, rows
+// come in any order and find their pages in memory; full ones are only ever merged, in their order, into
+// larger ones (`SegmentMerger`). So a history of any length costs next to nothing more to write, and to
+// look something up is a short look into each of a few dozen segments.
 import Invocations
 
 final class FieldTables {
@@ -10,6 +11,8 @@ final class FieldTables {
 
   private struct Segment {
     var number: Int64
+    /// It has its row among the segments.
+    var isListed = false
     var rows = 0
     var least = Int64.max
     var greatest = Int64.min
@@ -17,6 +20,7 @@ final class FieldTables {
 
   private let hasher: SipHasher
   private let add: Statement
+  private let open: Statement
   private let seal: Statement
   private let declare: Statement
   private let forgetDeclared: Statement
@@ -27,13 +31,16 @@ final class FieldTables {
   init(on connection: Connection, hasher: SipHasher) throws(SQLiteFailure) {
     self.hasher = hasher
     add = try connection.statement(SQL.addField)
+    open = try connection.statement(SQL.openSegment)
     seal = try connection.statement(SQL.sealSegment)
     declare = try connection.statement(SQL.declareField)
     forgetDeclared = try connection.statement(SQL.forgetDeclared)
-    let number = (try connection.number("SELECT max(number) FROM segments") ?? 0) + 1
-    segment = Segment(number: number)
-    let rows = try connection.statement(SQL.openSegment)
-    rows.begin().add(number)
+    let open = try connection.number("SELECT number FROM segments WHERE level = -1")
+    let highest = try connection.number(
+      "SELECT max(number) FROM segments WHERE number < \(SegmentMerger.numbersFrom)")
+    segment = Segment(number: open ?? (highest ?? 0) + 1, isListed: open != nil)
+    let rows = try connection.statement(SQL.segmentRows)
+    rows.begin().add(segment.number)
     if try rows.next() {
       segment.rows = Int(rows.integer())
       if segment.rows > 0 {
@@ -69,6 +76,11 @@ final class FieldTables {
   }
 
   private func add(_ path: String, _ value: String, _ id: InvocationID) throws(SQLiteFailure) {
+    if !segment.isListed {
+      open.begin().add(segment.number)
+      try open.run()
+      segment.isListed = true
+    }
     add.begin().add(segment.number)
     add.add(Self.digest(path, value, hasher))
     add.add(id.rawValue)
@@ -82,6 +94,9 @@ final class FieldTables {
     hasher.lane([path, value])
   }
 
+  /// Full segments so far.
+  private(set) var sealed = 0
+
   /// Within the commit, at its end.
   func flush() throws(SQLiteFailure) {
     guard segment.rows >= StoreLimits.segmentRowsMax else { return }
@@ -90,6 +105,7 @@ final class FieldTables {
     seal.add(segment.greatest)
     try seal.run()
     segment = Segment(number: segment.number + 1)
+    sealed += 1
   }
 
   func committed() { onDisk = segment }

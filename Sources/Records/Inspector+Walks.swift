@@ -36,9 +36,18 @@ extension Inspector {
     _ filter: InvocationFilter, among selection: Selection,
     _ take: (InvocationID, inout [Item]) throws(SQLiteFailure) -> Bool
   ) throws(SQLiteFailure) -> Page<Item> {
+    // One snapshot: segments are merged, and what has ended goes, between two looks.
+    try connection.transaction("BEGIN") { () throws(SQLiteFailure) in
+      let walk = try walk(filter, among: selection)
+      defer { walk.end() }
+      return try page(of: walk, take)
+    }
+  }
+
+  private func page<Item: Sendable>(
+    of walk: Walk, _ take: (InvocationID, inout [Item]) throws(SQLiteFailure) -> Bool
+  ) throws(SQLiteFailure) -> Page<Item> {
     let deadline = MonotonicTime.now + StoreLimits.scanNanosecondsMax
-    let walk = try walk(filter, among: selection)
-    defer { walk.end() }
     var page = Page<Item>(items: [], next: nil)
     var scanned = 0
     /// The last one that was taken, and the one at which the page ends.
@@ -131,9 +140,6 @@ extension Inspector {
     query.begin().add(bounds.end)
     query.add(bounds.start)
     var found: [(range: WalkRange, greatest: Int64)] = []
-    // The one that is not full has no bounds yet.
-    let open = (try connection.number("SELECT max(number) FROM segments") ?? 0) + 1
-    found.append((.field(segment: open, digest: digest), .max - 1))
     while try query.next() {
       found.append((.field(segment: query.integer(), digest: digest), query.integer()))
     }

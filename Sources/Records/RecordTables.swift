@@ -251,6 +251,9 @@ final class RecordTables {
     keeping = rules.keeping
   }
 
+  /// Full segments of fields so far.
+  var sealed: Int { fields.sealed }
+
   // MARK: The commit
 
   /// Before its end: what it adds up to.

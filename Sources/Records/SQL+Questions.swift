@@ -12,7 +12,7 @@ extension SQL {
     SELECT function, failures FROM error_shares WHERE fingerprint = ?1 ORDER BY failures DESC
     LIMIT 100
     """
-  static let openSegment = """
+  static let segmentRows = """
     SELECT count(*), min(invocation), max(invocation) FROM fields WHERE segment = ?1
     """
   static let isDeclared = "SELECT 1 FROM declared WHERE path = ?1"
@@ -32,4 +32,38 @@ extension SQL {
     SELECT \(actionColumns) FROM actions INDEXED BY actions_open WHERE state < 3 ORDER BY number
     """
   static let totals = "SELECT function, kind, count, bytes FROM totals WHERE count <> 0"
+
+  // MARK: Segments of fields
+
+  /// The lowest level that has too many.
+  static let crowdedLevel = """
+    SELECT level FROM segments WHERE level BETWEEN 0 AND ?2 GROUP BY level HAVING count(*) >= ?1
+    ORDER BY level LIMIT 1
+    """
+  static let oldestSegments = """
+    SELECT number, least, greatest FROM segments WHERE level = ?1 ORDER BY least LIMIT ?2
+    """
+  /// Two walks of the index: as one comparison of pairs it would be one of the whole segment.
+  static let sameDigest = """
+    SELECT digest, invocation FROM fields WHERE segment = ?1 AND digest = ?2 AND invocation > ?3
+    ORDER BY invocation LIMIT ?4
+    """
+  static let laterDigests = """
+    SELECT digest, invocation FROM fields WHERE segment = ?1 AND digest > ?2
+    ORDER BY digest, invocation LIMIT ?3
+    """
+  static let addMerged = """
+    INSERT INTO segments (number, least, greatest, level) VALUES (?1, ?2, ?3, ?4)
+    """
+  static let dropSegment = "DELETE FROM segments WHERE number = ?1"
+  static let nextWithRows = "SELECT segment FROM fields WHERE segment > ?1 ORDER BY segment LIMIT 1"
+  static let isSegment = "SELECT 1 FROM segments WHERE number = ?1"
+  static let greatestNumber = """
+    SELECT max(coalesce((SELECT max(number) FROM segments), 0),
+      coalesce((SELECT segment FROM fields ORDER BY segment DESC LIMIT 1), 0))
+    """
+  static let pruneSegment = """
+    DELETE FROM fields WHERE (segment, digest, invocation) IN (
+      SELECT segment, digest, invocation FROM fields WHERE segment = ?1 LIMIT ?2)
+    """
 }

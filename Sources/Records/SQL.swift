@@ -103,7 +103,13 @@ enum SQL {
   static let addField = """
     INSERT OR IGNORE INTO fields (segment, digest, invocation) VALUES (?1, ?2, ?3)
     """
-  static let sealSegment = "INSERT INTO segments (number, least, greatest) VALUES (?1, ?2, ?3)"
+  /// Level -1 is the one that is not full; its bounds are open.
+  static let openSegment = """
+    INSERT INTO segments (number, least, greatest, level) VALUES (?1, 0, 9223372036854775806, -1)
+    """
+  static let sealSegment = """
+    UPDATE segments SET least = ?2, greatest = ?3, level = 0 WHERE number = ?1
+    """
   static let declareField = "INSERT OR IGNORE INTO declared (path) VALUES (?1)"
   static let forgetDeclared = "DELETE FROM declared"
   static let addTotal = """
@@ -232,13 +238,9 @@ enum SQL {
     """
   /// A segment of which no invocation is kept.
   static let emptySegment = """
-    SELECT number FROM segments s WHERE NOT EXISTS (
+    SELECT number FROM segments s WHERE level >= 0 AND NOT EXISTS (
       SELECT 1 FROM accepted a WHERE a.id BETWEEN s.least AND s.greatest)
     ORDER BY number LIMIT 1
-    """
-  static let pruneSegment = """
-    DELETE FROM fields WHERE (segment, digest, invocation) IN (
-      SELECT segment, digest, invocation FROM fields WHERE segment = ?1 LIMIT ?2)
     """
 
   /// Takes pages that only come if there is space; `probeEnd` gives them back.

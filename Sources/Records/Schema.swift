@@ -158,7 +158,8 @@ enum Schema {
       PRIMARY KEY (segment, digest, invocation)
     ) WITHOUT ROWID;
     CREATE TABLE segments (
-      number INTEGER PRIMARY KEY, least INTEGER NOT NULL, greatest INTEGER NOT NULL
+      number INTEGER PRIMARY KEY, least INTEGER NOT NULL, greatest INTEGER NOT NULL,
+      level INTEGER NOT NULL
     );
     CREATE TABLE declared (path TEXT PRIMARY KEY) WITHOUT ROWID;
 

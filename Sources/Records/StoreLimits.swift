@@ -46,6 +46,12 @@ package enum StoreLimits {
   /// Rows after which a segment of fields is full: small enough to stay in memory, large enough that
   /// a long history has few.
   package static let segmentRowsMax = 16_384
+  /// Segments of one size that become one of the next, up to the third.
+  package static let segmentsPerMerge = 16
+  static let segmentLevelMax = 2
+  /// Rows that one step merges or removes, and that are read of each source at a time.
+  static let mergedRowsPerStep = 2_000
+  static let mergedRowsRead = 512
   static let actionPruneEvery = 100
 
   /// Rows of releases, and of activations.

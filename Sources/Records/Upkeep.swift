@@ -16,6 +16,9 @@ final class Upkeep {
   /// Nothing is pruned before the release has said what is to be kept.
   private var isTold = false
   /// When the next steps are due, by the monotonic clock.
+  private let merger: SegmentMerger
+  /// nil where there is nothing to merge.
+  private var mergeDue: UInt64?
   private var keysDue: UInt64
   private var endedDue: UInt64
 
@@ -25,8 +28,10 @@ final class Upkeep {
     self.connection = connection
     self.now = now
     pruner = try Pruner(on: connection, retention)
+    merger = try SegmentMerger(on: connection)
     keysDue = MonotonicTime.now
     endedDue = keysDue
+    mergeDue = keysDue
     keysStepEnd = try connection.statement(SQL.keysStepEnd)
     pruneKeys = try connection.statement(SQL.pruneKeys)
     walPages = .allocate(capacity: 1)
@@ -62,9 +67,20 @@ final class Upkeep {
     let now = MonotonicTime.now
     if keysDue <= now { keysDue = now + connection.use { pruneKeysStep() } }
     if endedDue <= now { endedDue = now + connection.use { pruneEndedStep() } }
+    if let due = mergeDue, due <= now { mergeStep(isIdle: isIdle) }
   }
 
-  var due: UInt64 { min(keysDue, endedDue) }
+  var due: UInt64 { min(keysDue, endedDue, mergeDue ?? .max) }
+
+  /// A segment of fields is full.
+  func noteSealed() { mergeDue = mergeDue ?? MonotonicTime.now }
+
+  /// Under load a step now and then; a failure is met again by the next commit, which reports it.
+  private func mergeStep(isIdle: Bool) {
+    let goesOn =
+      (try? connection.use { () throws(SQLiteFailure) in try merger.step() }) ?? false
+    mergeDue = goesOn ? MonotonicTime.now + Self.second / (isIdle ? 1_000 : 20) : nil
+  }
 
   /// Pages since the last checkpoint.
   ///

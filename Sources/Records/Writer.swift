@@ -24,6 +24,7 @@ final class Writer {
   /// Of the whole store: no commit is firmer.
   private let durability: Durability
   private var isSyncing: Bool
+  private var sealed = 0
   /// What the housekeeping was told last.
   private var kept: [String: Keeping]?
 
@@ -132,6 +133,10 @@ final class Writer {
     }
     mailbox.count(isSynced: isSyncing)
     tables.committed()
+    if tables.sealed != sealed {
+      sealed = tables.sealed
+      upkeep.noteSealed()
+    }
     if let keeping = tables.keeping, keeping != kept {
       kept = keeping
       upkeep.keep(keeping)

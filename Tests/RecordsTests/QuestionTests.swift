@@ -151,7 +151,7 @@ struct QuestionTests {
     }
     test.store.close()
     test = try TestStore(in: folder)
-    #expect(try test.number("SELECT count(*) FROM segments") == 2)
+    #expect(try test.number("SELECT count(*) FROM segments WHERE level = 0") == 2)
     #expect(ids(try test.list(try match("data.order.id", "ord-17"))) == [id(17)])
     var filter = try match("data.order.id", "ord-x")
     filter.limit = 2

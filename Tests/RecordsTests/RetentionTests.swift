@@ -159,7 +159,10 @@ struct RetentionTests {
     let connection = try Connection(path: file, readOnly: false)
     try connection.use { () throws(SQLiteFailure) in
       try connection.execute(
-        "INSERT INTO segments SELECT 1, min(invocation), max(invocation) FROM fields")
+        """
+        UPDATE segments SET level = 0, least = (SELECT min(invocation) FROM fields),
+          greatest = (SELECT max(invocation) FROM fields)
+        """)
     }
     #expect(try fileNumber("SELECT count(*) FROM errors", at: file) == 1)
     _ = try prune(folder, day: 40)
