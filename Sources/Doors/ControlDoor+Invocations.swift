@@ -37,11 +37,28 @@ extension ControlDoor {
         switch outcome {
         case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
         case .success(let ahead):
-          let cause = self.house.cause(of: record)
-          self.respond(exchange) { $0.why(record, cause, ahead: ahead) }
+          self.tellWhy(exchange, record, ahead: ahead)
         }
       }
     default: respond(exchange) { $0.invocation(record, isWhole: true) }
+    }
+  }
+
+  private func tellWhy(_ exchange: HTTPExchange, _ record: InvocationRecord, ahead: Int?) {
+    let cause = house.cause(of: record)
+    let subject: String? =
+      switch cause.obstacle {
+      case .functionPaused: "function:\(record.acceptance.function)"
+      case .queuePaused(let queue): "queue:\(queue)"
+      default: nil
+      }
+    guard let subject else {
+      return respond(exchange) { $0.why(record, cause, ahead: ahead) }
+    }
+    house.lastAction(.pause, on: subject) { [weak self] outcome in
+      // Who it was is beside the point where the record cannot tell it now.
+      let pause = try? outcome.get()
+      self?.respond(exchange) { $0.why(record, cause, ahead: ahead, pause: pause) }
     }
   }
 

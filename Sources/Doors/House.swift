@@ -90,6 +90,10 @@ package protocol House: HouseVitals {
     then: @escaping @LoopActor (Result<[OperatorAction], InspectionFault>) -> Void)
   func action(
     _ number: Int, then: @escaping @LoopActor (Result<OperatorAction?, InspectionFault>) -> Void)
+  /// The latest of its kind on a subject, such as the pause of a queue.
+  func lastAction(
+    _ verb: OperatorAction.Verb, on subject: String,
+    then: @escaping @LoopActor (Result<OperatorAction?, InspectionFault>) -> Void)
   /// Puts a single deed on record; its number.
   @discardableResult
   func note(_ verb: OperatorAction.Verb, _ subject: String, by name: String) -> Int

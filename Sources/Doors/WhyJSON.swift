@@ -3,7 +3,10 @@
 import Invocations
 
 extension JSONWriter {
-  mutating func why(_ record: InvocationRecord, _ cause: WaitingCause, ahead: Int?) {
+  /// `pause` is the operator's deed where a pause is the obstacle.
+  mutating func why(
+    _ record: InvocationRecord, _ cause: WaitingCause, ahead: Int?, pause: OperatorAction? = nil
+  ) {
     object { json in
       json.field("invocation", "\(record.acceptance.id)")
       json.field("function", record.acceptance.function)
@@ -11,18 +14,29 @@ extension JSONWriter {
       json.field("cause", cause.code)
       json.field(
         "sentence",
-        cause.sentence(of: record) + (ahead.map { " \($0) stand before it in line." } ?? ""))
+        cause.sentence(of: record, pausedBy: pause?.by) + (ahead.map(WaitingCause.place) ?? ""))
       json.field("until", cause.until)
       json.array("by") { json in for id in cause.by { json.value("\(id)") } }
       json.field("byCount", cause.byCount)
       json.field("ahead", ahead)
+      json.field("pausedBy", pause?.by)
+      json.field("pausedAt", pause?.at)
     }
   }
 }
 
 extension WaitingCause {
-  func sentence(of record: InvocationRecord) -> String {
+  static func place(_ ahead: Int) -> String {
+    switch ahead {
+    case 0: " It is the next in line."
+    case 1: " 1 stands before it in line."
+    default: " \(ahead) stand before it in line."
+    }
+  }
+
+  func sentence(of record: InvocationRecord, pausedBy name: String? = nil) -> String {
     let function = record.acceptance.function
+    let by = name.map { " by \($0)" } ?? ""
     return switch obstacle {
     case .ended: "It has ended: \(record.state)\(record.reason.map { ", \($0)" } ?? "")."
     case .running: "It runs: attempt \(record.attempts) of at most \(attemptsMax(record))."
@@ -32,9 +46,9 @@ extension WaitingCause {
     case .undeclared: "It waits for a release that declares function '\(function)'."
     case .stopping: "The host is stopping; it runs when the next host has started."
     case .storeStalled(let reason): "The record cannot be written, so nothing starts: \(reason)."
-    case .queuePaused(let queue): "Queue '\(queue)' is paused: apus queues resume \(queue)."
+    case .queuePaused(let queue): "Queue '\(queue)' is paused\(by): apus queues resume \(queue)."
     case .functionPaused(let since):
-      "Function '\(function)' is paused since \(since.text): apus functions resume \(function)."
+      "Function '\(function)' is paused\(by) since \(since.text): apus functions resume \(function)."
     case .delay: "It waits for its time, \(time)."
     case .backoff:
       "Attempt \(record.attempts) of at most \(attemptsMax(record)) failed"

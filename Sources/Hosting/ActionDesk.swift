@@ -79,7 +79,7 @@ final class ActionDesk {
 
   /// False where no such action runs.
   func abort(_ number: Int, by name: String) -> Bool {
-    guard let run = runs[number] else { return false }
+    guard let run = runs[number], !run.action.state.isFinal else { return false }
     note(.abort, "action \(number)", by: name)
     run.abort()
     return true

@@ -320,13 +320,15 @@ final class ActionRun {
     guard !hasEnded, !isSuspended else { return }
     action.state = state
     action.endedAt = host.clocks.wall
-    // Whoever is told of the end can read it.
-    host.dispatcher.note(action) { self.tell() }
     hasEnded = true
     timer?.close()
     next = nil
-    ended?()
-    ended = nil
+    // Whoever is told of the end can read it; until then it is told from here.
+    host.dispatcher.note(action) {
+      self.tell()
+      self.ended?()
+      self.ended = nil
+    }
   }
 
   private func tell() {

@@ -77,6 +77,14 @@ extension Host {
     actionDesk.abort(number, by: name)
   }
 
+  package func lastAction(
+    _ verb: OperatorAction.Verb, on subject: String,
+    then: @escaping @LoopActor (Result<OperatorAction?, InspectionFault>) -> Void
+  ) {
+    let back = Handover(then)
+    store.lastAction(verb, on: subject) { back.give($0.mapError(InspectionFault.init)) }
+  }
+
   package func note(_ verb: OperatorAction.Verb, _ subject: String, by name: String) -> Int {
     actionDesk.note(verb, subject, by: name)
   }

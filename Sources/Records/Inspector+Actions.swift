@@ -15,6 +15,15 @@ extension RecordStore {
     inspect(then) { inspector throws(SQLiteFailure) in try inspector.action(number) }
   }
 
+  /// The latest of its kind on a subject, such as the pause of a queue.
+  package func lastAction(
+    _ verb: OperatorAction.Verb, on subject: String, then: @escaping Answer<OperatorAction?>
+  ) {
+    inspect(then) { inspector throws(SQLiteFailure) in
+      try inspector.lastAction(verb, on: subject)
+    }
+  }
+
   /// Ids that fit, newest first: at most as many as a page of them holds.
   package func select(
     _ filter: InvocationFilter, among selection: Selection,
@@ -47,6 +56,15 @@ extension Inspector {
     var found: [OperatorAction] = []
     while try query.next() { found.append(ActionRows.action(query)) }
     return found
+  }
+
+  fileprivate func lastAction(
+    _ verb: OperatorAction.Verb, on subject: String
+  ) throws(SQLiteFailure) -> OperatorAction? {
+    let query = try connection.statement(SQL.lastOfSubject)
+    query.begin().add(verb.rawValue)
+    query.add(subject)
+    return try query.next() ? ActionRows.action(query) : nil
   }
 
   fileprivate func action(_ number: Int) throws(SQLiteFailure) -> OperatorAction? {

@@ -28,6 +28,10 @@ extension SQL {
     SELECT \(actionColumns) FROM actions WHERE number < ?1 ORDER BY number DESC LIMIT ?2
     """
   static let oneAction = "SELECT \(actionColumns) FROM actions WHERE number = ?1"
+  static let lastOfSubject = """
+    SELECT \(actionColumns) FROM actions WHERE verb = ?1 AND subject = ?2
+    ORDER BY number DESC LIMIT 1
+    """
   static let openActions = """
     SELECT \(actionColumns) FROM actions INDEXED BY actions_open WHERE state < 3 ORDER BY number
     """

@@ -312,17 +312,22 @@ enum SQL {
 
   static let replay = "SELECT f.state, f.reason, \(result) FROM finished f WHERE f.id = ?1"
 
+  /// One that waits shows what its latest attempt failed of.
   static let record = """
     SELECT \(acceptance),
       u.state, u.due, u.attempts, u.failures, u.cpu, u.started, u.priority, u.lane, u.debounce,
       u.debounce_since, u.release, u.worker, u.boot,
       f.state, f.reason, f.ended, f.due, f.attempts, f.failures, f.cpu_before, f.cpu, f.started,
-      f.attempt_ended, f.outcome, f.worker, f.boot, f.release, f.memory, \(result),
+      f.attempt_ended, f.outcome, f.worker, f.boot, f.release, f.memory,
+      coalesce(f.error_code, t.error_code), coalesce(f.error_message, t.error_message),
+      coalesce(f.error_type, t.error_type), f.result_status, f.result_headers, f.result_body,
+      f.result_whole,
       d.count, s.redriven_as, f.replaced_by, s.id IS NOT NULL, s.action,
       coalesce(f.fingerprint, u.fingerprint)
     FROM accepted a LEFT JOIN keys k ON k.invocation = a.id
       LEFT JOIN unfinished u ON u.id = a.id LEFT JOIN finished f ON f.id = a.id
       LEFT JOIN duplicates d ON d.id = a.id LEFT JOIN settled s ON s.id = a.id
+      LEFT JOIN attempts t ON t.invocation = u.id AND t.number = u.attempts
     WHERE a.id = ?1
     """
 

@@ -84,7 +84,8 @@ struct ActionTests {
 
   @Test func `one customer's orders are found, with everything that came of them`() async throws {
     let host = try await host()
-    #expect(try host.post("/v1/functions/receive/pause").status == 200)
+    let operatorName = [("Apus-Operator", "bo")]
+    #expect(try host.post("/v1/functions/receive/pause", headers: operatorName).status == 200)
     for number in 1...3 { try send("ord-\(number)", card: "good", to: host) }
     try host.until {
       try host.items("/v1/invocations?function=receive&where=data.orderId=ord-2").count == 1
@@ -97,6 +98,8 @@ struct ActionTests {
     #expect(chain?.last?["link"] as? String == "emitted")
     let why = try host.get("/v1/invocations/\(effect)/why")
     #expect(why["cause"] as? String == "function-paused")
+    #expect(why["pausedBy"] as? String == "bo")
+    #expect((why["sentence"] as? String)?.hasPrefix("Function 'receive' is paused by bo ") == true)
     #expect(try host.items("/v1/invocations?text=ASKED%20for%20ord-3").count == 1)
     #expect(try host.post("/v1/invocations/cancel?where=data.orderId=ord-2").status == 200)
     #expect(try host.get("/v1/invocations/\(effect)")["state"] as? String == "cancelled")

@@ -47,6 +47,7 @@ struct QuestionTests {
       .goOn(
         failed(4, "order ord-4 has no card", release: 4), function: "refund", state: .waiting,
         due: noon, failures: 1))
+    #expect(try test.show(id(4))?.error?.message == "order ord-4 has no card")
     let groups = try errors(test)
     #expect(groups.count == 2)
     let card = try #require(groups.first)
