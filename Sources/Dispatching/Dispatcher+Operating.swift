@@ -242,6 +242,7 @@ extension Dispatcher {
   /// Notes what an operator does, or how far it has come.
   package func note(_ action: OperatorAction, then told: (() -> Void)? = nil) {
     record([.action(action)], then: told)
+    observer.saw(.action(action))
   }
 
   /// Tells the record what the live release asks of it.

@@ -158,6 +158,16 @@ extension JSONWriter {
       subject.name = "store-stalled"
       field("reason", reason)
     case .storeHealed: subject.name = "store-healed"
+    case .action(let action):
+      subject.name = "action"
+      field("id", action.number)
+      field("action", action.verb.rawValue)
+      field("subject", action.subject)
+      field("by", action.by)
+      field("state", action.state.description)
+      field("selected", action.selected)
+      field("done", action.done)
+      field("refusedCount", action.refusedCount)
     case .accepted, .duplicate, .started, .goesOn, .ended, .logged, .fenced: break
     }
   }

@@ -32,8 +32,16 @@ final class HostLog: HappeningListener {
     case .storeStalled(let reason):
       logger.critical("record cannot be written", metadata: ["reason": "\(reason)"])
     case .storeHealed: logger.notice("record can be written again")
+    case .action(let action) where action.state.isFinal:
+      logger.notice(
+        "operator's action ended",
+        metadata: [
+          "action": "\(action.number)", "what": "\(action.verb.rawValue)",
+          "of": "\(action.subject)", "by": "\(action.by)", "state": "\(action.state)",
+          "done": "\(action.done)", "selected": "\(action.selected)",
+        ])
     case .workerStarted, .workerEnded, .unhealthy, .healthy: workers(happening)
-    case .accepted, .duplicate, .started, .logged: break
+    case .accepted, .duplicate, .started, .logged, .action: break
     }
   }
 

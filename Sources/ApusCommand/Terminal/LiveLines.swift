@@ -21,7 +21,7 @@ struct LiveLines: Sendable {
     case .duplicate: invocation(moment, "=", .dim, "came again, does not run again")
     case .fenced: invocation(moment, "!", .yellow, "answer of an older attempt refused")
     case .workerStarted, .workerEnded, .unhealthy, .healthy, .missed, .dropped, .paused, .resumed,
-      .storeStalled, .storeHealed:
+      .storeStalled, .storeHealed, .action:
       house(moment)
     }
   }
@@ -115,6 +115,11 @@ struct LiveLines: Sendable {
       case .resumed: ("▶", .green, "\(moment.subject) is resumed")
       case .storeStalled: ("✗", .red, "the record cannot be written: \(moment.reason)")
       case .storeHealed: ("●", .green, "the record can be written again")
+      case .action:
+        (
+          "✎", .cyan,
+          "\(moment.subject): \(moment.message) \(moment.state), \(moment.count) of \(moment.total)"
+        )
       case .accepted, .duplicate, .started, .attempt, .ended, .log, .fenced: nil
       }
     return words.map { symbol, colour, text in

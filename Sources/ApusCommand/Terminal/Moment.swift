@@ -11,6 +11,7 @@ struct Moment: Equatable, Sendable {
     case unhealthy, healthy, missed, dropped, paused, resumed
     case storeStalled = "store-stalled"
     case storeHealed = "store-healed"
+    case action
   }
 
   var kind: Kind
@@ -34,6 +35,8 @@ struct Moment: Equatable, Sendable {
   var subject = ""
   var isExpected = false
   var count: Int64 = 0
+  /// Of an action: how many were selected.
+  var total: Int64 = 0
 
   struct Pair: Equatable, Sendable {
     var name: String
@@ -131,6 +134,13 @@ extension Moment {
       self.init(.storeStalled, at: now)
       self.reason = reason
     case .storeHealed: self.init(Kind.storeHealed, at: now)
+    case .action(let action):
+      self.init(.action, at: now)
+      subject = "action \(action.number) of \(action.by)"
+      state = action.state.description
+      message = action.verb.rawValue
+      count = Int64(action.done)
+      total = Int64(action.selected)
     case .accepted, .duplicate, .started, .goesOn, .ended, .logged, .fenced:
       preconditionFailure("of an invocation, not of the house: \(happening)")
     }
@@ -160,6 +170,13 @@ extension Moment {
     metadata = event.members("metadata").map { Pair(name: $0.name, text: $0.text) }
     isExpected = event.isTrue("expected")
     count = event.number("count") ?? 0
+    if kind == .action {
+      subject = "action \(event["id"] ?? "-") of \(event["by"] ?? "-")"
+      message = event["action"] ?? "-"
+      count = event.number("done") ?? 0
+      total = event.number("selected") ?? 0
+      return
+    }
     let functions = event.texts("functions").joined(separator: ", ")
     subject =
       event["executable"] ?? event["how"] ?? event["timer"] ?? event["subject"] ?? functions

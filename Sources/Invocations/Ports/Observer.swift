@@ -24,4 +24,6 @@ package enum Happening: Sendable {
   case resumed(subject: String)
   case storeStalled(reason: String)
   case storeHealed
+  /// An operator's action began, got on or ended.
+  case action(OperatorAction)
 }
