@@ -16,6 +16,7 @@ final class ActionRun {
   private static let patience = Duration.milliseconds(500)
   /// Between two looks at what the pace allows.
   private static let tick = Duration.milliseconds(20)
+  private static let noteEvery = Duration.seconds(1)
   /// Whoever waits for the end is told after this long in any case.
   private static let tellAfter = Duration.seconds(30)
 
@@ -39,6 +40,7 @@ final class ActionRun {
   private var waiting: ArraySlice<InvocationRecord> = []
   private var underWay = 0
   private var isDoing = false
+  private var notedAt: UInt64 = 0
   private var pageEnd: InvocationID?
   private var pacedSince: UInt64 = 0
   private var paced = 0
@@ -213,6 +215,15 @@ final class ActionRun {
     endPageIfDone()
   }
 
+  /// A slow page is long: now and then the record learns how far it is.
+  private func noteProgress() {
+    guard interval != nil, notedAt + Self.noteEvery.nanoseconds <= EventLoop.shared.now else {
+      return
+    }
+    notedAt = EventLoop.shared.now
+    host.dispatcher.note(action)
+  }
+
   /// When the last of the page is on disk, or aborted.
   private func endPageIfDone() {
     guard !isDoing, !hasEnded, !isSuspended, underWay == 0 else { return }
@@ -286,7 +297,9 @@ final class ActionRun {
     underWay -= 1
     guard !hasEnded else { return }
     switch outcome {
-    case .success: action.done += 1
+    case .success:
+      action.done += 1
+      noteProgress()
     // The host stops; the next start goes on from the cursor.
     case .failure(.draining): return suspend()
     // It passes: the action waits with it.

@@ -107,10 +107,7 @@ struct InvocationTimeline {
   }
 
   private static func note(of attempt: Answer) -> String {
-    let cpu = attempt["cpuMs"].map { "cpu \($0)ms" }
-    let memory = attempt.number("memoryBytes").map { "\($0 >> 20)MiB" }
-    let release = attempt["release"].map { "release \($0)" }
-    return [cpu, memory, release].compactMap(\.self).joined(separator: "  ")
+    attempt["release"].map { "release \($0)" } ?? ""
   }
 
   // MARK: Drawing
