@@ -264,6 +264,40 @@ struct FunctionKeyTests {
         "3:10: 'secrets' must have 0…100 entries; got 101"
       ])
   }
+
+  @Test func `fields are paths, eight at most`() throws {
+    let fields = try declaration(with: "fields: [data.orderId, subject]").fields
+    #expect(fields.map(\.source) == ["data.orderId", "subject"])
+    #expect(faults("fields: [id, id]") == ["3:14: 'id' is listed twice"])
+    #expect(
+      faults("fields: [data..x]") == [
+        "3:10: 'fields': expected a path such as data.order.id, subject or id, got 'data..x'"
+      ])
+    let eight = (1...8).map { "data.f\($0)" }
+    #expect(faults("fields: [\(eight.joined(separator: ", "))]").isEmpty)
+    #expect(
+      faults("fields: [\((eight + ["id"]).joined(separator: ", "))]") == [
+        "3:9: 'fields' must have 0…8 entries; got 9"
+      ])
+  }
+
+  @Test func `keep is by state, number and size, and what is not said is the host's`() throws {
+    let keep = try declaration(
+      with: "keep: { succeeded: 2d, dead: 90d, count: 1000, size: 1GiB }"
+    ).keep
+    #expect(
+      keep
+        == Keeping(
+          succeeded: .seconds(2 * 86_400), dead: .seconds(90 * 86_400), count: 1_000,
+          bytes: 1 << 30))
+    #expect(try declaration(with: "keep: { dead: 1d }").keep == Keeping(dead: .seconds(86_400)))
+    #expect(try declaration(with: "timeout: 1s").keep == Keeping())
+    #expect(
+      faults("keep: { succeded: 1d }") == [
+        "3:9: unknown key 'succeded' in 'keep' (did you mean 'succeeded'?)"
+      ])
+    #expect(faults("keep: { size: 1KiB }") == ["3:15: 'size' must be 1MiB…1024GiB; got 1KiB"])
+  }
 }
 
 struct SuggestionTests {
