@@ -241,8 +241,11 @@ extension Dispatcher {
 
   /// Notes what an operator does, or how far it has come.
   package func note(_ action: OperatorAction, then told: (() -> Void)? = nil) {
-    record([.action(action)], then: told)
-    observer.saw(.action(action))
+    record([.action(action)]) { [self] in
+      told?()
+      // Who is told of it can read it.
+      observer.saw(.action(action))
+    }
   }
 
   /// Tells the record what the live release asks of it.

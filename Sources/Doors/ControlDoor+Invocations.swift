@@ -134,7 +134,10 @@ extension ControlDoor {
           var json = JSONWriter()
           json.accepted(items)
           exchange.respond(.json(202, json.bytes))
-        case .failure(let refusal): exchange.respond(.problem(HTTPProblem(refusal)))
+        case .failure(let refusal):
+          let problem = HTTPProblem(refusal)
+          self.house.noteFailure(of: action, problem.detail)
+          exchange.respond(.problem(problem))
         }
       }
     case .held:

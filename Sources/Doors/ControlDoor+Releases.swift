@@ -115,9 +115,18 @@ extension ControlDoor {
       case .failure(let refusal): exchange.respond(.problem(HTTPProblem(refusal)))
       case .success(let report):
         let isNew = report.isChanged && !report.isDryRun
+        if isNew { self?.note(deployment, report) }
         self?.respond(exchange, isNew ? 201 : 200) { $0.deployment(report) }
       }
     }
+  }
+}
+
+extension ControlDoor {
+  private func note(_ deployment: Deployment, _ report: DeploymentReport) {
+    let verb: OperatorAction.Verb =
+      if case .release = deployment.content { .activate } else { .deploy }
+    house.note(verb, "release \(report.number)", by: deployment.by)
   }
 }
 

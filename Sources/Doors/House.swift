@@ -97,6 +97,8 @@ package protocol House: HouseVitals {
   /// Puts a single deed on record; its number.
   @discardableResult
   func note(_ verb: OperatorAction.Verb, _ subject: String, by name: String) -> Int
+  /// The deed of that number came to nothing.
+  func noteFailure(of number: Int, _ reason: String)
 
   // Releases.
   func deploy(

@@ -90,6 +90,9 @@ final class ActionDesk {
 
   // MARK: One
 
+  /// The latest ones, which may still come to nothing.
+  private var latest: [Int: OperatorAction] = [:]
+
   /// A deed that is done when it is asked for.
   @discardableResult
   func note(_ verb: OperatorAction.Verb, _ subject: String, by name: String) -> Int {
@@ -101,6 +104,18 @@ final class ActionDesk {
     action.done = 1
     action.endedAt = action.at
     host.dispatcher.note(action)
+    latest[lastNumber] = action
+    latest[lastNumber - Self.latestMax] = nil
     return lastNumber
+  }
+
+  private static let latestMax = 1_000
+
+  func noteFailure(of number: Int, _ reason: String) {
+    guard var action = latest.removeValue(forKey: number) else { return }
+    action.state = .failed
+    action.done = 0
+    action.note = reason
+    host.dispatcher.note(action)
   }
 }

@@ -89,6 +89,10 @@ extension Host {
     actionDesk.note(verb, subject, by: name)
   }
 
+  package func noteFailure(of number: Int, _ reason: String) {
+    actionDesk.noteFailure(of: number, reason)
+  }
+
   package func actions(
     before number: Int?, limit: Int,
     then: @escaping @LoopActor (Result<[OperatorAction], InspectionFault>) -> Void

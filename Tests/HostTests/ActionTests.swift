@@ -133,6 +133,30 @@ struct ActionTests {
     host.kill()
   }
 
+  @Test func `a deed that came to nothing is on record as that`() async throws {
+    let host = try await HostProcess.start(
+      manifests: HostProcess.manifests([Self.manifest + "\nqueueLimit: 1", Self.receipts]),
+      worker: "CrashingWorker", data: HostProcess.temporaryFolder())
+    try send("ord-1", card: "stolen", to: host)
+    try host.until { try host.items("/v1/dead-letters").count == 1 }
+    let letter = try #require(try host.items("/v1/dead-letters").first?["id"] as? String)
+    #expect(try host.post("/v1/functions/charge/pause").status == 200)
+    try send("ord-2", card: "good", to: host)
+    #expect(try host.post("/v1/invocations/\(letter)/retry").status == 429)
+    try host.until { try host.items("/v1/actions").first?["state"] as? String == "failed" }
+    let action = try #require(try host.items("/v1/actions").first)
+    #expect(action["done"] as? Int == 0 && action["action"] as? String == "redrive")
+    // An action by filter waits until there is room.
+    #expect(try host.post("/v1/dead-letters/redrive?all=true&rate=100/s").status == 202)
+    #expect(try host.post("/v1/functions/charge/resume").status == 200)
+    try host.until {
+      try host.items("/v1/actions").contains {
+        $0["done"] as? Int == 1 && $0["action"] as? String == "redrive"
+      }
+    }
+    host.kill()
+  }
+
   @Test func `what cannot be asked is said`() async throws {
     let host = try await host()
     for path in [
