@@ -65,15 +65,7 @@ extension ControlDoor {
   }
 
   private func listReleases(_ exchange: HTTPExchange) throws(RequestFault) {
-    let query = try RequestQuery(exchange.request.query, allowed: ["limit", "cursor"])
-    let limit = try query.limit()
-    var before: Int?
-    if let cursor = query["cursor"] {
-      guard let number = Int(cursor) else {
-        throw RequestFault("bad-cursor", "'cursor' must be the 'next' of a page; got '\(cursor)'")
-      }
-      before = number
-    }
+    let (limit, before) = try RequestQuery.numberedPage(exchange.request.query)
     house.releases(before: before, limit: limit + 1) { [weak self] outcome in
       switch outcome {
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))

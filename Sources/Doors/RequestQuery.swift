@@ -197,6 +197,19 @@ extension RequestQuery {
     return limit
   }
 
+  /// Of a listing whose items are numbered: those below `before`.
+  static func numberedPage(
+    _ query: String?
+  ) throws(RequestFault) -> (limit: Int, before: Int?) {
+    let query = try RequestQuery(query, allowed: ["limit", "cursor"])
+    let limit = try query.limit()
+    guard let cursor = query["cursor"] else { return (limit, nil) }
+    guard let number = Int(cursor) else {
+      throw RequestFault("bad-cursor", "'cursor' must be the 'next' of a page; got '\(cursor)'")
+    }
+    return (limit, number)
+  }
+
   /// RFC 3339, or a duration back from now such as `2h`.
   func time(_ name: String, now: WallTime) throws(RequestFault) -> WallTime? {
     guard let text = self[name] else { return nil }
