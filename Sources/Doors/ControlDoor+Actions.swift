@@ -70,11 +70,21 @@ extension ControlDoor {
       action.selected = count
       respond(exchange) { $0.action(action, isDryRun: true) }
     }
-    guard wish.ids.isEmpty else { return answer(wish.ids.count) }
+    guard wish.ids.isEmpty else { return rehearse(exchange, wish) }
     house.count(wish.filter, among: wish.meansDeadLetters ? .deadLetters : .all) { outcome in
       switch outcome {
       case .success(let count): answer(count)
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+      }
+    }
+  }
+
+  /// By ids each is looked at as it would be.
+  private func rehearse(_ exchange: HTTPExchange, _ wish: ActionWish) {
+    house.rehearse(wish) { [weak self] outcome in
+      switch outcome {
+      case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+      case .success(let action): self?.respond(exchange) { $0.action(action, isDryRun: true) }
       }
     }
   }
@@ -137,8 +147,7 @@ extension ControlDoor {
     }
     if path.count > 1 {
       guard house.abort(action: number, by: operatorName(exchange)) else {
-        return exchange.respond(
-          .problem(.conflict("not-running", "action \(number) does not run; nothing to abort")))
+        return refuseAbort(exchange, number)
       }
       return respond(exchange, 202) { json in
         json.object { json in
@@ -152,6 +161,18 @@ extension ControlDoor {
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
       case .success(nil): exchange.respond(.problem(.unknown("action", first)))
       case .success(let action?): self?.respond(exchange) { $0.action(action, isDryRun: false) }
+      }
+    }
+  }
+
+  private func refuseAbort(_ exchange: HTTPExchange, _ number: Int) {
+    house.action(number) { outcome in
+      switch outcome {
+      case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
+      case .success(nil): exchange.respond(.problem(.unknown("action", "\(number)")))
+      case .success(let action?):
+        let detail = "action \(number) is \(action.state); there is nothing to abort"
+        exchange.respond(.problem(.conflict("not-running", detail)))
       }
     }
   }

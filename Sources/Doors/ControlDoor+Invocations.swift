@@ -80,6 +80,7 @@ extension ControlDoor {
             json.array("items") { json in
               for item in page.items { json.invocation(item, isWhole: false) }
             }
+            if !page.unsearched.isEmpty { json.field("unsearched", page.unsearched) }
             json.field("next", page.next.map { "\($0)" })
           }
         }
@@ -167,7 +168,10 @@ extension ControlDoor {
         case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
         case .success(let record?) where record.state == .dead:
           self?.respond(exchange) { $0.invocation(record, isWhole: true) }
-        case .success: exchange.respond(.problem(.unknown("dead-letter", text)))
+        case .success(let record?):
+          let detail = "invocation \(text) is \(record.state) and no dead letter"
+          exchange.respond(.problem(.conflict("not-dead", detail)))
+        case .success(nil): exchange.respond(.problem(.unknown("invocation", text)))
         }
       }
     case nil:

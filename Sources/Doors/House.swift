@@ -79,6 +79,10 @@ package protocol House: HouseVitals {
   func count(
     _ filter: InvocationFilter, among: Selection,
     then: @escaping @LoopActor (Result<Int, InspectionFault>) -> Void)
+  /// What would become of those that are named.
+  func rehearse(
+    _ wish: ActionWish,
+    then: @escaping @LoopActor (Result<OperatorAction, InspectionFault>) -> Void)
   /// `told` when it has ended; of one with a pace when it is known how many there are.
   func begin(
     _ wish: ActionWish, told: @escaping @LoopActor (OperatorAction) -> Void

@@ -144,6 +144,9 @@ extension RequestQuery {
     }
     filter.since = try time("since", now: now)
     filter.until = try time("until", now: now)
+    if let since = filter.since, let until = filter.until, since >= until {
+      throw RequestFault("bad-parameter", "'since' must be before 'until'; nothing lies between")
+    }
     filter.limit = try limit()
     if let cursor = self["cursor"] {
       guard let id = InvocationID(cursor) else {

@@ -14,7 +14,7 @@ extension JSONWriter {
       json.field("cause", cause.code)
       json.field(
         "sentence",
-        cause.sentence(of: record, pausedBy: pause?.by) + (ahead.map(WaitingCause.place) ?? ""))
+        cause.sentence(of: record, pausedBy: pause?.by) + (ahead.flatMap(cause.place) ?? ""))
       json.field("until", cause.until)
       json.array("by") { json in for id in cause.by { json.value("\(id)") } }
       json.field("byCount", cause.byCount)
@@ -26,11 +26,16 @@ extension JSONWriter {
 }
 
 extension WaitingCause {
-  static func place(_ ahead: Int) -> String {
+  /// Of those that wait for nothing but a time of their own a place says nothing.
+  func place(_ ahead: Int) -> String? {
+    switch obstacle {
+    case .delay, .backoff, .quietTime: return nil
+    default: break
+    }
     switch ahead {
-    case 0: " It is the next in line."
-    case 1: " 1 stands before it in line."
-    default: " \(ahead) stand before it in line."
+    case 0: return " It is the next in line."
+    case 1: return " 1 stands before it in line."
+    default: return " \(ahead) stand before it in line."
     }
   }
 

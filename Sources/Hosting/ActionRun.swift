@@ -24,6 +24,7 @@ final class ActionRun {
   private let filter: InvocationFilter
   private let selection: Selection
   private let mending: Mending
+  private let rule: ActionRule
   private let interval: Duration?
   private let makeEventID: @LoopActor () -> String
   private unowned let host: Host
@@ -53,6 +54,7 @@ final class ActionRun {
     self.filter = filter
     self.host = host
     makeEventID = eventID
+    rule = ActionRule(action)
     let wish = ActionWish(
       verb: action.verb, by: action.by, filter: filter, fields: [], ids: action.ids,
       options: action.options)
@@ -250,14 +252,14 @@ final class ActionRun {
   // MARK: Deeds
 
   private func act(on record: InvocationRecord) {
+    if let reason = rule.refusal(of: record) { return refuse(record, reason) }
     switch action.verb {
     case .redrive: redrive(record)
     case .purge: purge([record])
     case .cancel:
-      let isDone = !record.state.isFinal && host.cancel(record, onlyWaiting: !meansRunning)
-      isDone ? (action.done += 1) : refuse(record, "it is \(record.state)")
-    case .retry: retry(record)
-    default: refuse(record, "this version does not know how to \(action.verb.rawValue) many")
+      host.cancel(record, onlyWaiting: !meansRunning)
+        ? (action.done += 1) : refuse(record, "it ends at this moment")
+    default: retry(record)
     }
   }
 
@@ -271,16 +273,11 @@ final class ActionRun {
       host.hurry(record) ? (action.done += 1) : refuse(record, "it does not wait any more")
     case .held:
       host.release(record) ? (action.done += 1) : refuse(record, "it is not held any more")
-    case .dead, .cancelled: redrive(record)
-    case .queued, .running, .succeeded: refuse(record, "it is \(record.state)")
+    default: redrive(record)
     }
   }
 
   private func redrive(_ record: InvocationRecord) {
-    let isOpen =
-      record.state == .dead && !record.isSettled
-      || record.state == .cancelled && action.verb == .retry && record.redrivenAs == nil
-    guard isOpen else { return refuse(record, "it is not a dead letter") }
     var wish = Redrive(function: action.options.target, action: action.number)
     if !mending.isEmpty {
       do throws(Mending.Fault) {
@@ -313,9 +310,9 @@ final class ActionRun {
   }
 
   private func purge(_ letters: [InvocationRecord]) {
-    let open = letters.filter { $0.state == .dead && !$0.isSettled }
-    for letter in letters where letter.state != .dead || letter.isSettled {
-      refuse(letter, "it is not a dead letter")
+    let open = letters.filter { rule.refusal(of: $0) == nil }
+    for letter in letters {
+      if let reason = rule.refusal(of: letter) { refuse(letter, reason) }
     }
     guard !open.isEmpty else { return }
     underWay += 1

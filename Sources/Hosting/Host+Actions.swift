@@ -73,6 +73,23 @@ extension Host {
     try actionDesk.begin(wish, told: told)
   }
 
+  package func rehearse(
+    _ wish: ActionWish,
+    then: @escaping @LoopActor (Result<OperatorAction, InspectionFault>) -> Void
+  ) {
+    records(wish.ids) { [weak self] outcome in
+      guard let self else { return }
+      then(
+        outcome.map { records in
+          var action = OperatorAction(
+            number: 0, verb: wish.verb, subject: wish.subject, by: wish.by, at: self.clocks.wall,
+            filter: wish.fields, ids: wish.ids, options: wish.options)
+          ActionRule(action).rehearse(records, &action)
+          return action
+        })
+    }
+  }
+
   package func abort(action number: Int, by name: String) -> Bool {
     actionDesk.abort(number, by: name)
   }

@@ -58,6 +58,9 @@ package struct Page<Item: Sendable>: Sendable {
   package var items: [Item]
   /// Ask again with this as `before`; nil at the end.
   package var next: InvocationID?
+  /// Functions whose events were not searched, because their manifests do not name the path that is
+  /// asked by among their `fields`.
+  package var unsearched: [String] = []
 
   package init(items: [Item], next: InvocationID?) {
     self.items = items

@@ -21,11 +21,14 @@ package struct Keeping: Sendable, Equatable {
 
 /// What the functions of a release ask of the record: values to look up by, and how much to keep.
 package struct RecordRules: Sendable, Equatable {
-  package var paths: [String]
+  /// By function, those that have any.
+  package var paths: [String: [String]]
   package var keeping: [String: Keeping]
 
   package init(_ functions: [FunctionDeclaration]) {
-    paths = Set(functions.flatMap { $0.fields.map(\.source) }).sorted()
+    paths = Dictionary(
+      functions.filter { !$0.fields.isEmpty }.map { ($0.name, $0.fields.map(\.source)) },
+      uniquingKeysWith: { first, _ in first })
     keeping = Dictionary(
       functions.filter { $0.keep != Keeping() }.map { ($0.name, $0.keep) },
       uniquingKeysWith: { first, _ in first })

@@ -23,7 +23,7 @@ final class FieldTables {
   private let open: Statement
   private let seal: Statement
   private let declare: Statement
-  private let forgetDeclared: Statement
+  private let forget: Statement
   private var segment: Segment
   /// As it is on disk, for a commit that fails.
   private var onDisk: Segment
@@ -34,7 +34,7 @@ final class FieldTables {
     open = try connection.statement(SQL.openSegment)
     seal = try connection.statement(SQL.sealSegment)
     declare = try connection.statement(SQL.declareField)
-    forgetDeclared = try connection.statement(SQL.forgetDeclared)
+    forget = try connection.statement(SQL.forgetDeclared)
     let open = try connection.number("SELECT number FROM segments WHERE level = -1")
     let highest = try connection.number(
       "SELECT max(number) FROM segments WHERE number < \(SegmentMerger.numbersFrom)")
@@ -61,15 +61,15 @@ final class FieldTables {
     }
   }
 
-  /// Whoever asks by one of these is answered from here, and by any other from the events
-  /// themselves.
-  func declare(_ paths: [String]) throws(SQLiteFailure) {
-    try forgetDeclared.begin().run()
-    for path in paths {
-      declare.begin().add(path)
-      try declare.run()
-    }
+  /// Whoever asks for this function's events by this path is answered from here.
+  func declare(_ path: String, of function: StoredName) throws(SQLiteFailure) {
+    declare.begin().add(path)
+    declare.add(function)
+    try declare.run()
   }
+
+  /// Before the paths of another release.
+  func forgetDeclared() throws(SQLiteFailure) { try forget.begin().run() }
 
   func noteKey(_ id: Int64, _ text: String) throws(SQLiteFailure) {
     try add(Self.keyPath, text, InvocationID(rawValue: id))

@@ -8,13 +8,16 @@ extension Inspector {
   ) throws(SQLiteFailure) -> Page<InvocationRecord> {
     let limit = max(1, min(filter.limit, InvocationFilter.limitMax))
     var bytes = 0
-    return try page(filter, among: selection) { id, items throws(SQLiteFailure) in
+    var page: Page<InvocationRecord> = try self.page(filter, among: selection) {
+      id, items throws(SQLiteFailure) in
       if let story = try story(of: id), filter.fits(story.record.acceptance.event) {
         items.append(story.record)
         bytes += story.record.bytes
       }
       return items.count < limit && bytes <= StoreLimits.pageBytesMax
     }
+    page.unsearched = try unsearched(by: filter)
+    return page
   }
 
   /// The ids alone: what an action goes through.
@@ -135,7 +138,7 @@ extension Inspector {
   private func segments(
     for filter: InvocationFilter, _ bounds: WalkBounds
   ) throws(SQLiteFailure) -> [(range: WalkRange, greatest: Int64)]? {
-    guard let digest = try digest(for: filter) else { return nil }
+    guard let digest = try digest(for: filter, bounds) else { return nil }
     let query = try connection.statement(SQL.segments)
     query.begin().add(bounds.end)
     query.add(bounds.start)
@@ -146,19 +149,45 @@ extension Inspector {
     return found
   }
 
-  private func digest(for filter: InvocationFilter) throws(SQLiteFailure) -> Int64? {
+  private func digest(
+    for filter: InvocationFilter, _ bounds: WalkBounds
+  ) throws(SQLiteFailure) -> Int64? {
     if let key = filter.key { return FieldTables.digest(FieldTables.keyPath, key, hasher) }
-    for match in filter.matches where try isDeclared(match.path.source) {
-      return FieldTables.digest(match.path.source, match.value, hasher)
+    for match in filter.matches {
+      let declaring = try functions(SQL.declaring, match.path.source)
+      // Of one function all are found: by its fields, or else event by event.
+      let isLookedUp = bounds.function.map(declaring.contains) ?? !declaring.isEmpty
+      if isLookedUp { return FieldTables.digest(match.path.source, match.value, hasher) }
     }
     return nil
   }
 
-  private func isDeclared(_ path: String) throws(SQLiteFailure) -> Bool {
-    let query = try connection.statement(SQL.isDeclared)
-    query.begin().add(path)
-    defer { query.reset() }
-    return try query.next()
+  /// Functions with events that a filter's values were not looked for in, because their manifests do
+  /// not name the path.
+  func unsearched(by filter: InvocationFilter) throws(SQLiteFailure) -> [String] {
+    guard filter.function == nil, filter.key == nil else { return [] }
+    for match in filter.matches {
+      let declaring = try functions(SQL.declaring, match.path.source)
+      guard !declaring.isEmpty else { continue }
+      let others = try functions(SQL.withEvents, nil).subtracting(declaring)
+      var words: [String] = []
+      for other in others { words.append(try names.text(of: other) ?? "") }
+      return words.sorted()
+    }
+    return []
+  }
+
+  private func functions(
+    _ sql: String, _ path: String?
+  ) throws(SQLiteFailure) -> Set<StoredName> {
+    let query = try connection.statement(sql)
+    query.begin()
+    if let path { query.add(path) }
+    var found: Set<StoredName> = []
+    while try query.next() {
+      if let function = query.optionalName() { found.insert(function) }
+    }
+    return found
   }
 }
 

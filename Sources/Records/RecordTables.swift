@@ -247,7 +247,11 @@ final class RecordTables {
   private(set) var keeping: [String: Keeping]?
 
   func declare(_ rules: RecordRules) throws(SQLiteFailure) {
-    try fields.declare(rules.paths)
+    try fields.forgetDeclared()
+    for (function, paths) in rules.paths {
+      let name = try names.own(function)
+      for path in paths { try fields.declare(path, of: name) }
+    }
     keeping = rules.keeping
   }
 

@@ -15,7 +15,8 @@ extension SQL {
   static let segmentRows = """
     SELECT count(*), min(invocation), max(invocation) FROM fields WHERE segment = ?1
     """
-  static let isDeclared = "SELECT 1 FROM declared WHERE path = ?1"
+  static let declaring = "SELECT function FROM declared WHERE path = ?1"
+  static let withEvents = "SELECT function FROM totals WHERE kind = 0 AND count > 0"
   /// Newest first, those only that hold ids below a bound.
   static let segments = """
     SELECT number, greatest FROM segments WHERE least < ?1 AND greatest >= ?2 ORDER BY greatest DESC

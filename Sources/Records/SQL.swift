@@ -110,7 +110,7 @@ enum SQL {
   static let sealSegment = """
     UPDATE segments SET least = ?2, greatest = ?3, level = 0 WHERE number = ?1
     """
-  static let declareField = "INSERT OR IGNORE INTO declared (path) VALUES (?1)"
+  static let declareField = "INSERT OR IGNORE INTO declared (path, function) VALUES (?1, ?2)"
   static let forgetDeclared = "DELETE FROM declared"
   static let addTotal = """
     INSERT INTO totals (function, kind, count, bytes) VALUES (?1, ?2, ?3, ?4)

@@ -161,7 +161,9 @@ enum Schema {
       number INTEGER PRIMARY KEY, least INTEGER NOT NULL, greatest INTEGER NOT NULL,
       level INTEGER NOT NULL
     );
-    CREATE TABLE declared (path TEXT PRIMARY KEY) WITHOUT ROWID;
+    CREATE TABLE declared (
+      path TEXT NOT NULL, function NOT NULL, PRIMARY KEY (path, function)
+    ) WITHOUT ROWID;
 
     CREATE TABLE totals (
       function NOT NULL, kind INTEGER NOT NULL, count INTEGER NOT NULL, bytes INTEGER NOT NULL,

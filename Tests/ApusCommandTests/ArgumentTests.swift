@@ -58,6 +58,11 @@ struct ArgumentTests {
     #expect(list.filter.selection.state == "dead,waiting")
   }
 
+  @Test func `a list that ends before now cannot be followed`() {
+    #expect(status("invocations", "list", "--follow", "--until", "1h") == 64)
+    #expect(status("invocations", "list", "--follow", "--cursor", "06E3T8J9M0000") == 64)
+  }
+
   @Test func `every filter of the control door is a flag of the list`() throws {
     let list = try parse(
       InvocationsCommand.List.self, "invocations", "list", "--function", "f", "--state", "dead",

@@ -139,6 +139,39 @@ struct ListingTests {
   }
 }
 
+struct HarmlessTests {
+  @Test func `what a terminal would obey is not shown`() {
+    let answer = Answer(
+      #"{"a":"\u001b[2Jcleared\u0007","b":["\u001b]0;t\u0007"],"c":{"\u001bk":"\u009b1m"},"d":"two\nlines"}"#
+    )
+    #expect(answer["a"] == " [2Jcleared ")
+    #expect(answer.texts("b") == [" ]0;t "])
+    #expect(answer.members("c").map(\.name) == [" k"])
+    #expect(answer.members("c").map(\.text) == [" 1m"])
+    #expect(answer["d"] == "two\nlines")
+  }
+
+  @Test func `what was dealt with does not look open, and what was given back does not count`() {
+    let answer = Answer(
+      #"""
+      {"items":[
+      {"id":"a","function":"f","state":"dead","reason":"exhausted","attempt":4,"attemptsMax":2,
+       "failures":2,"redrivenAs":"b","event":{"data":{"orderId":"ord-1"}}},
+      {"id":"c","function":"f","state":"dead","reason":"exhausted","attempt":2,"attemptsMax":2,
+       "failures":2,"settledBy":7},
+      {"id":"d","function":"f","state":"running","attempt":3,"attemptsMax":3,"failures":0}]}
+      """#)
+    #expect(
+      InvocationsCommand.table(
+        answer.list("items"), columns: ["data.orderId"], plain, ifEmpty: "none") == [
+          "INVOCATION  FUNCTION  STATE                          TRY  CREATED  RUN  DATA.ORDERID  ERROR",
+          "a           f         dead (exhausted), sent again   2/2  -          -  ord-1",
+          "c           f         dead (exhausted), thrown away  2/2  -          -  -",
+          "d           f         running                        1/3  -          -  -",
+        ])
+  }
+}
+
 struct InvocationStoryTests {
   private let story = Answer(
     #"""

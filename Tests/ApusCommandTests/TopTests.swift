@@ -63,7 +63,7 @@ struct TopTests {
         "store  50.0 commits/s of 3.3 invocations   backlog 7   file 118 MB, log 4.00 MB   "
           + "disk, 25.0 fsyncs/s",
         "",
-        "FUNCTION        STATE   WAITING  RUNNING  STARTS/S  FAILS/MIN  P50    P99  DEAD",
+        "FUNCTION        STATE   WAITING  RUNNING  STARTS/S  FAILS/MIN  P50    P99  DIED",
         "charge-payment  active       12      3/8       103          2  3ms  250ms     1",
         "send-receipt    paused       40      0/8         0          0  3ms    9ms     0",
         "",

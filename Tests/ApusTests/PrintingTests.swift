@@ -112,7 +112,10 @@ import WorkerProtocol
     let kept = log.filter { $0.hasPrefix("x") }.count
     // 8 MiB of ours, and what the kernel takes.
     #expect((139...200).contains(kept))
-    #expect(log.last == "\(400 - kept) log lines dropped: the host reads them too slowly")
+    let words = try #require(log.last?.split(separator: " ", maxSplits: 1))
+    #expect(words.last == "log lines dropped: the host reads them too slowly")
+    // On a slow machine it holds its thread for long enough to be named, in lines that are dropped too.
+    #expect(try (400 - kept...403 - kept).contains(#require(Int(words[0]))))
     child.host.hangUp()
   }
 

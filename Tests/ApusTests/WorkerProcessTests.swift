@@ -136,7 +136,8 @@ import WorkerProtocol
     child.host.start("KillFromOutside")
     guard case .log? = await child.host.next()?.head.kind else { throw WorkerWentAway() }
     kill(child.pid, SIGSEGV)
-    #expect(await child.host.rest().isEmpty)
+    // On a slow machine it holds its thread for long enough for a line that says so.
+    #expect(await child.host.rest().allSatisfy { $0.head.kind == .log })
     #expect(try child.exit() == .signal(SIGSEGV))
   }
 }

@@ -57,6 +57,12 @@ struct ActionTests {
     #expect(try host.items("/v1/dead-letters?\(filter)").count == 4)
 
     let path = "/v1/dead-letters/redrive?\(filter)&set=data.card=tok-1"
+    let letter = try #require(try host.items("/v1/dead-letters").first?["id"] as? String)
+    let named = #"{"ids":["\#(letter)","06E3T8J9M0000"],"dryRun":true}"#
+    let one = try answer(try host.post("/v1/dead-letters/redrive", named))
+    #expect(one["selected"] as? Int == 1 && one["refusedCount"] as? Int == 1)
+    let impossible = try host.post("/v1/dead-letters/redrive?set=data.card.x=1", named)
+    #expect(try answer(impossible)["refusedCount"] as? Int == 2)
     let rehearsal = try answer(try host.post(path + "&dryRun=true"))
     #expect(rehearsal["selected"] as? Int == 4 && rehearsal["done"] as? Int == 0)
     let action = try answer(try host.post(path, headers: [("Apus-Operator", "anna@night")]))
@@ -169,7 +175,8 @@ struct ActionTests {
       #expect(try host.post(path).status == 400, "\(path)")
     }
     for path in [
-      "/v1/invocations?where=data.a", "/v1/errors/short", "/v1/errors?limit=0", "/v1/actions/x",
+      "/v1/invocations?since=1m&until=2m", "/v1/invocations?where=data.a",
+      "/v1/errors/short", "/v1/errors?limit=0", "/v1/actions/x",
     ] {
       #expect(try host.controlDoor.send("GET", path).status == 400, "\(path)")
     }

@@ -183,6 +183,26 @@ struct QuestionTests {
     #expect(ids(try test.list(try match("data.order.id", "a"))) == [id(4), id(1)])
   }
 
+  @Test func `functions that do not name the path are named, and searched when they are asked for`()
+    throws
+  {
+    let test = try TestStore()
+    var other = try order(2, "a", declared: false)
+    other.function = "ship"
+    other.trigger = "queue:ships"
+    try test.write(
+      .declared(RecordRules([declaring])), .accept(try order(1, "a")), .accept(other))
+    var filter = try match("data.order.id", "a")
+    let page = try test.list(filter)
+    #expect(ids(page) == [id(1)] && page.unsearched == ["ship"])
+    filter.function = "ship"
+    let own = try test.list(filter)
+    #expect(ids(own) == [id(2)] && own.unsearched.isEmpty)
+    filter.function = "charge"
+    #expect(ids(try test.list(filter)) == [id(1)])
+    #expect(try test.list(InvocationFilter()).unsearched.isEmpty)
+  }
+
   @Test func `a key is found after it has expired`() throws {
     let test = try TestStore()
     let key = IdempotencyKey(

@@ -14,6 +14,7 @@ struct Answer: Equatable {
   /// `error.message`: strings unescaped, other values as written, nil for null.
   subscript(path: String) -> String? {
     JSONScanner.text(at: path.split(separator: ".").map(String.init), in: bytes)
+      .map(Table.harmless)
   }
 
   func number(_ path: String) -> Int64? {
@@ -40,14 +41,16 @@ struct Answer: Equatable {
 
   /// Of a list of strings.
   func texts(_ path: String) -> [String] {
-    list(path).compactMap { JSONSlice($0.bytes[...]).text }
+    list(path).compactMap { JSONSlice($0.bytes[...]).text.map(Table.harmless) }
   }
 
   /// One level of an object, as texts, in the order of the answer.
   func members(_ path: String) -> [(name: String, text: String)] {
     guard let object = raw(path), object.first == UInt8(ascii: "{") else { return [] }
     // What is no object has no members.
-    return ((try? JSONScanner.members(of: object)) ?? []).map { ($0.name, $0.value.text ?? "") }
+    return ((try? JSONScanner.members(of: object)) ?? []).map {
+      (Table.harmless($0.name), Table.harmless($0.value.text ?? ""))
+    }
   }
 }
 

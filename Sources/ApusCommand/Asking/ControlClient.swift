@@ -32,6 +32,9 @@ struct ControlClient {
     _ method: String, _ path: [String], _ query: [(String, String?)] = [],
     headers: [(String, String)] = [], body: [UInt8] = []
   ) throws(CommandFault) -> HTTPClientResponse {
+    guard !path.contains("") else {
+      throw .usage("a name is empty; was a variable of the shell not set?")
+    }
     let target = Self.target(path, query)
     let response = try reached { () throws(HTTPClientFault) in
       try client.send(method, target, headers: authorized(headers), body: body)

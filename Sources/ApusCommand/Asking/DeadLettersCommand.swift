@@ -15,11 +15,19 @@ struct DeadLettersCommand: ParsableCommand {
       abstract: "Lists dead letters, the newest first.",
       discussion: "Example: apus dead-letters list --since 1d")
     @OptionGroup var filter: FilterOptions
+    @Option(
+      help: ArgumentHelp(
+        "A column for this value of the events, such as data.orderId; may come again.",
+        valueName: "path"))
+    var show: [String] = []
     @OptionGroup var page: PageOptions
     @OptionGroup var asking: AskingOptions
 
     func run() throws {
-      try PagedListing.show(["v1", "dead-letters"], filter.query, page, asking, "no dead letters")
+      try PagedListing(
+        path: ["v1", "dead-letters"], filter: filter, page: page, columns: show, asking: asking,
+        sentence: "no dead letters"
+      ).show()
     }
   }
 

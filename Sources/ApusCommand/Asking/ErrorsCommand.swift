@@ -55,16 +55,30 @@ struct ErrorsCommand: ParsableCommand {
   }
 
   static func table(_ answer: Answer, _ presentation: Presentation) -> [String] {
-    var table = Table(
-      [
+    // The words tell the causes apart; on a narrow terminal the rest makes room.
+    let isNarrow = presentation.columnsMax.map { $0 < narrow } ?? false
+    let titles =
+      isNarrow
+      ? ["FINGERPRINT", "DEAD", "RELEASE", "LAST", "ERROR"]
+      : [
         "FINGERPRINT", "DEAD", "RETRYING", "FAILED", "FIRST", "IN RELEASE", "LAST", "FUNCTIONS",
         "ERROR",
-      ], numbers: [1, 2, 3, 5])
+      ]
+    var table = Table(titles, numbers: isNarrow ? [1, 2] : [1, 2, 3, 5])
     let groups = answer.list("items")
     for group in groups {
       let dead = group["deadLetters"] ?? "0"
+      let name = Table.Cell(group["fingerprint"] ?? "-")
+      let open = Table.Cell(dead, dead == "0" ? nil : .red)
+      guard !isNarrow else {
+        table.add([
+          name, open, Table.Cell(group["firstRelease"] ?? "-"),
+          Table.Cell(presentation.ago(group.time("lastAt"))), Table.Cell(error(of: group)),
+        ])
+        continue
+      }
       table.add([
-        Table.Cell(group["fingerprint"] ?? "-"), Table.Cell(dead, dead == "0" ? nil : .red),
+        name, open,
         Table.Cell(group["retrying"] ?? "0"), Table.Cell(group["failures"] ?? "0"),
         Table.Cell(presentation.ago(group.time("firstAt"))),
         Table.Cell(group["firstRelease"] ?? "-"),
@@ -79,6 +93,8 @@ struct ErrorsCommand: ParsableCommand {
       + " --dry-run"
     return lines + [presentation.ink(.dim, hint)]
   }
+
+  private static let narrow = 120
 
   private static func functions(of group: Answer) -> String {
     let names = group.list("functions").compactMap { $0["name"] }

@@ -68,7 +68,7 @@ extension FunctionsCommand {
   static func table(_ answer: Answer, _ presentation: Presentation) -> [String] {
     var table = Table(
       [
-        "FUNCTION", "STATE", "WAITING", "RUNNING", "PER MINUTE", "OK", "DEAD", "P50", "P99",
+        "FUNCTION", "STATE", "WAITING", "RUNNING", "PER MINUTE", "OK*", "DIED*", "P50*", "P99*",
         "TRIGGERS",
       ],
       numbers: [2, 3, 4, 5, 6, 7, 8])
@@ -86,7 +86,15 @@ extension FunctionsCommand {
         Table.Cell(function.texts("triggers").joined(separator: ", ")),
       ])
     }
-    return presentation.lines(table, ifEmpty: "no functions")
+    let lines = presentation.lines(table, ifEmpty: "no functions")
+    return table.isEmpty ? lines : lines + [presentation.ink(.dim, "* since the host started")]
+  }
+
+  private static func rate(of function: Answer) -> String? {
+    guard let count = function["rate.count"] else { return nil }
+    let period = TimeWords.length(milliseconds: function.number("rate.periodMs"))
+    let per = function["rate.per"].map { " for each \($0)" } ?? ""
+    return "\(count) in \(period), \(function["rate.burst"] ?? "-") at once\(per)"
   }
 
   static func whole(_ function: Answer, _ presentation: Presentation) -> [String] {
@@ -107,6 +115,7 @@ extension FunctionsCommand {
       "\(function["lastMinute.\(word)"] ?? "0") \(word)"
     }
     let secrets = function.texts("secrets").joined(separator: ", ")
+    let fields = function.texts("fields").joined(separator: ", ")
     return presentation.fields([
       ("function", presentation.ink(.bold, function["name"] ?? "-")),
       ("description", description.isEmpty ? nil : description),
@@ -116,6 +125,9 @@ extension FunctionsCommand {
       ("triggers", function.texts("triggers").joined(separator: "\n            ")),
       ("waiting", function["waiting"].map { "\($0) of at most \(function["queueLimit"] ?? "-")" }),
       ("running", function["running"].map { "\($0) of at most \(function["concurrency"] ?? "-")" }),
+      ("rate", rate(of: function)),
+      ("order", function["order"]),
+      ("fields", fields.isEmpty ? nil : fields),
       ("timeout", length("timeoutMs")),
       ("retry", retry),
       ("dead letter", function["deadLetter"].map { "to queue \($0)" } ?? "kept in the record"),

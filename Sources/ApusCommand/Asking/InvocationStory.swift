@@ -50,7 +50,10 @@ struct InvocationStory {
       ("due", isOver || story["dueAt"] == story["createdAt"] ? nil : instant("dueAt")),
       ("started", instant("startedAt")),
       ("finished", instant("finishedAt")),
-      ("attempts", "\(story["attempt"] ?? "0") of at most \(story["attemptsMax"] ?? "-")"),
+      (
+        "attempts",
+        "\(story["attempt"] ?? "0") of at most \(story["attemptsMax"] ?? "-")\(givenBack)"
+      ),
       ("time", spent),
       ("sent again", duplicates),
       ("waits for", cause?["sentence"].map { Table.oneLine($0) }),
@@ -63,6 +66,12 @@ struct InvocationStory {
       ),
       ("replaced by", story["replacedBy"]),
     ])
+  }
+
+  /// They are not among the attempts that count.
+  private var givenBack: String {
+    let count = story.list("attempts").count { $0["outcome"] == "returned" }
+    return count == 0 ? "" : " (\(count) given back, not counted)"
   }
 
   private var settled: String { story["settledBy"].map { " by action \($0)" } ?? "" }
@@ -99,7 +108,7 @@ struct InvocationStory {
 
   private func attempts(_ presentation: Presentation) -> [String] {
     story.list("attempts").flatMap { attempt -> [String] in
-      let outcome = attempt["outcome"] ?? "-"
+      let outcome = attempt["outcome"] ?? "runs"
       let colour = outcome == "succeeded" ? Ink.Colour.green : .yellow
       let head =
         "#\(attempt["attempt"] ?? "-")  \(presentation.ink(colour, outcome))  "

@@ -18,13 +18,26 @@ struct InvocationsCommand: ParsableCommand {
       discussion: "Example: apus invocations list --function charge-payment --state dead,waiting")
     @OptionGroup var filter: FilterOptions
     @OptionGroup var page: PageOptions
+    @Option(
+      help: ArgumentHelp(
+        "A column for this value of the events, such as data.orderId; may come again.",
+        valueName: "path"))
+    var show: [String] = []
     @Flag(name: .shortAndLong, help: "Go on with those that end or fail from now on.")
     var follow = false
     @OptionGroup var asking: AskingOptions
 
     func run() throws {
-      try PagedListing.show(["v1", "invocations"], filter.query, page, asking, "no invocations")
+      try PagedListing(
+        path: ["v1", "invocations"], filter: filter, page: page, columns: show, asking: asking,
+        sentence: "no invocations"
+      ).show()
       if follow { try ListFollowing(filter, asking).run() }
+    }
+
+    func validate() throws {
+      guard follow, filter.until != nil || page.cursor != nil else { return }
+      throw ValidationError("--follow goes on from now; --until and --cursor end before it")
     }
   }
 
@@ -116,31 +129,46 @@ extension InvocationsCommand {
   static func table(
     _ answer: Answer, _ presentation: Presentation, ifEmpty sentence: String
   ) -> [String] {
-    table(answer.list("items"), presentation, ifEmpty: sentence)
+    table(answer.list("items"), columns: [], presentation, ifEmpty: sentence)
   }
 
   static func table(
-    _ items: [Answer], _ presentation: Presentation, ifEmpty sentence: String
+    _ items: [Answer], columns: [String], _ presentation: Presentation, ifEmpty sentence: String
   ) -> [String] {
     var table = Table(
-      ["INVOCATION", "FUNCTION", "STATE", "TRY", "CREATED", "RUN", "ERROR"], numbers: [3, 5])
-    for item in items { table.add(row(item, presentation)) }
+      ["INVOCATION", "FUNCTION", "STATE", "TRY", "CREATED", "RUN"]
+        + columns.map { $0.uppercased() } + ["ERROR"], numbers: [3, 5])
+    for item in items { table.add(row(item, columns: columns, presentation)) }
     return presentation.lines(table, ifEmpty: sentence)
+  }
+
+  /// Those that count: an attempt that was given back counts for nothing.
+  private static func tries(of item: Answer) -> Int64 {
+    let attempt = item.number("attempt") ?? 0
+    guard let failures = item.number("failures") else { return attempt }
+    let isOneMore = ["running", "succeeded"].contains(item["state"])
+    return min(attempt, failures + (isOneMore ? 1 : 0))
   }
 
   private static func state(of item: Answer) -> Table.Cell {
     let state = item["state"] ?? "-"
-    return Table.Cell(state + (item["reason"].map { " (\($0))" } ?? ""), .of(state: state))
+    let reason = item["reason"].map { " (\($0))" } ?? ""
+    let isSettled = item["redrivenAs"] != nil || item["settledBy"] != nil
+    let fate =
+      isSettled ? (item["redrivenAs"] == nil ? ", thrown away" : ", sent again") : ""
+    return Table.Cell(state + reason + fate, isSettled ? .dim : .of(state: state))
   }
 
-  static func row(_ item: Answer, _ presentation: Presentation) -> [Table.Cell] {
-    [
+  static func row(
+    _ item: Answer, columns: [String] = [], _ presentation: Presentation
+  ) -> [Table.Cell] {
+    let values = columns.map { Table.Cell(item["event.\($0)"] ?? "-") }
+    return [
       Table.Cell(item["id"] ?? "-"), Table.Cell(item["function"] ?? "-"), state(of: item),
-      Table.Cell("\(item["attempt"] ?? "0")/\(item["attemptsMax"] ?? "-")"),
+      Table.Cell("\(tries(of: item))/\(item["attemptsMax"] ?? "-")"),
       Table.Cell(presentation.ago(item.time("createdAt"))),
       Table.Cell(TimeWords.length(milliseconds: item.number("runMs"))),
-      Table.Cell(item["error.message"] ?? "", .dim),
-    ]
+    ] + values + [Table.Cell(item["error.message"] ?? "", .dim)]
   }
 
   /// On stderr, so that the list stays a list.

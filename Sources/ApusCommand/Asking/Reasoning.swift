@@ -58,7 +58,11 @@ struct Reasoning {
       case "replaced": "a later event ran in its place"
       case let other: "of '\(other ?? "-")'"
       }
+    let by = record["settledBy"].map { " by action \($0)" } ?? ""
+    let fate =
+      record["redrivenAs"].map { " It was sent again as \($0)\(by)." }
+      ?? (by.isEmpty ? "" : " It was thrown away\(by).")
     return "It died \(presentation.ago(record.time("finishedAt"))) after attempt \(attempt), as "
-      + "\(reason)\(error)."
+      + "\(reason)\(error).\(fate)"
   }
 }

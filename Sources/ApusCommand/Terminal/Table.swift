@@ -71,8 +71,9 @@ struct Table {
     return String(shown)
   }
 
+  /// Lines may be lines.
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.properties.generalCategory == .control
+    scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
   }
 
   static func oneLine(_ text: String) -> String {

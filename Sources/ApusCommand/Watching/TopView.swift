@@ -109,7 +109,7 @@ struct TopView {
   private var functions: Table {
     var table = Table(
       [
-        "FUNCTION", "STATE", "WAITING", "RUNNING", "STARTS/S", "FAILS/MIN", "P50", "P99", "DEAD",
+        "FUNCTION", "STATE", "WAITING", "RUNNING", "STARTS/S", "FAILS/MIN", "P50", "P99", "DIED",
       ], numbers: [2, 3, 4, 5, 6, 7, 8])
     for function in sorted {
       let name = function["name"] ?? "-"
