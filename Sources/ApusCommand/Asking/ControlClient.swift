@@ -74,7 +74,9 @@ struct ControlClient {
         throw .unreachable("no host answers within \(time): \(place.remedy)")
       case .timedOut, .cutShort:
         throw .tryLater("the host did not answer to the end: \(error)")
-      case .notHTTP, .tooLarge, .badRequest: throw .failed("\(error)")
+      // A filter as long as that is somebody's mistake.
+      case .badRequest: throw .badInput("\(error)")
+      case .notHTTP, .tooLarge: throw .failed("\(error)")
       }
     }
   }
