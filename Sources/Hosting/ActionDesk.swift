@@ -80,8 +80,8 @@ final class ActionDesk {
   /// False where no such action runs.
   func abort(_ number: Int, by name: String) -> Bool {
     guard let run = runs[number], !run.action.state.isFinal else { return false }
-    note(.abort, "action \(number)", by: name)
-    run.abort()
+    let deed = note(.abort, "action \(number)", by: name)
+    run.abort(because: "aborted by \(name), action \(deed)")
     return true
   }
 

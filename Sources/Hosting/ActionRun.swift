@@ -98,8 +98,9 @@ final class ActionRun {
   // MARK: Interruptions
 
   /// What is under way is still counted; nothing else is begun.
-  func abort() {
+  func abort(because words: String) {
     isAborted = true
+    action.note = words
     guard underWay == 0, next != nil else { return }
     goOn()
   }

@@ -305,6 +305,8 @@ struct ReasoningTests {
     #expect(
       why(#"{"state":"queued","function":"f"}"#, cause: #"{"sentence":"Queue 'q' is paused."}"#)
         == "Queue 'q' is paused.")
+    let rate = #"{"sentence":"Free again then.","until":"2027-01-15T09:00:00.000Z"}"#
+    #expect(why(#"{"state":"queued"}"#, cause: rate) == "Free again then. That is in 1h.")
   }
 
   @Test func `every other state has its sentence`() {

@@ -131,6 +131,7 @@ struct ActionTests {
     )
     let aborted = try host.get("/v1/actions/\(number)")
     #expect(aborted["state"] as? String == "aborted" && aborted["finishedAt"] is String)
+    #expect((aborted["note"] as? String)?.hasPrefix("aborted by bo, action ") == true)
     #expect(try host.items("/v1/dead-letters").count == 4)
     #expect(try host.post("/v1/actions/\(number)/abort").status == 409)
     #expect(try host.items("/v1/actions").map { $0["by"] as? String }.first == "bo")

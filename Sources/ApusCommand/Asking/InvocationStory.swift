@@ -56,7 +56,7 @@ struct InvocationStory {
       ),
       ("time", spent),
       ("sent again", duplicates),
-      ("waits for", cause?["sentence"].map { Table.oneLine($0) }),
+      ("waits for", cause.map { Reasoning(story, cause: $0).sentence(presentation) }),
       ("cause", story["cause"]),
       ("redrive of", story["redriveOf"]),
       ("redriven as", story["redrivenAs"].map { $0 + settled }),

@@ -14,7 +14,10 @@ struct Reasoning {
   }
 
   func sentence(_ presentation: Presentation) -> String {
-    if let sentence = cause?["sentence"] { return Table.oneLine(sentence) }
+    if let sentence = cause?["sentence"] {
+      let until = cause?.time("until").map { " That is \(presentation.ago($0))." } ?? ""
+      return Table.oneLine(sentence) + until
+    }
     return switch record["state"] {
     case "queued": "It waits."
     case "running":
