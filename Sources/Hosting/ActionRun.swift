@@ -11,6 +11,7 @@ import Records
 
 @LoopActor
 final class ActionRun {
+  /// What one page reads is acted on before it is old: as much as a second of the pace, at most.
   private static let pageMax = 500
   /// After a full queue, a busy record or a page that could not be read.
   private static let patience = Duration.milliseconds(500)
@@ -159,7 +160,7 @@ final class ActionRun {
   private func nextPage() {
     var page = filter
     page.before = earlier(action.cursor, filter.before)
-    page.limit = Self.pageMax
+    page.limit = pageSize
     host.select(page, among: selection) { [weak self] outcome in
       guard let self, !hasEnded, !isSuspended else { return }
       guard !isAborted else { return end(.aborted) }
@@ -173,7 +174,7 @@ final class ActionRun {
   /// Named ones from the newest on, so that the cursor says how far it has come.
   private func nextIDs() {
     let left = Set(action.ids).sorted(by: >).filter { $0 < action.cursor ?? .init(rawValue: .max) }
-    let page = Array(left.prefix(Self.pageMax))
+    let page = Array(left.prefix(pageSize))
     take(page, upTo: page.count < left.count ? page.last : nil)
   }
 
@@ -234,6 +235,11 @@ final class ActionRun {
     if waiting.isEmpty, next == nil { endPage() }
   }
 
+  private var pageSize: Int {
+    guard let interval else { return Self.pageMax }
+    return Int(min(UInt64(Self.pageMax), max(1, 1_000_000_000 / max(1, interval.nanoseconds))))
+  }
+
   private var allowsOneMore: Bool {
     guard let interval else { return true }
     let elapsed = EventLoop.shared.now - pacedSince
@@ -253,6 +259,8 @@ final class ActionRun {
   // MARK: Deeds
 
   private func act(on record: InvocationRecord) {
+    // Done before a kill that cut the page short.
+    if record.settledBy == action.number { return }
     if let reason = rule.refusal(of: record) { return refuse(record, reason) }
     switch action.verb {
     case .redrive: redrive(record)

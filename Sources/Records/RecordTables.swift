@@ -235,7 +235,9 @@ final class RecordTables {
   func settle(_ id: InvocationID, as another: InvocationID?, by action: Int?) throws(SQLiteFailure)
   {
     delistDead.begin().add(id.rawValue)
-    try delistDead.run()
+    let wasOpen = try delistDead.run() == 1
+    // What somebody has sent again meanwhile is not thrown away.
+    guard wasOpen || another != nil else { return }
     settle.begin()
     settle.add(id.rawValue)
     settle.add(another?.rawValue)

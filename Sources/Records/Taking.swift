@@ -166,7 +166,15 @@ struct Taking {
   private func openActions() throws(SQLiteFailure) -> [OperatorAction] {
     let query = try connection.statement(SQL.openActions)
     var actions: [OperatorAction] = []
-    while try query.next() { actions.append(ActionRows.action(query)) }
+    while try query.next() {
+      var action = ActionRows.action(query)
+      // A kill may have cut short what it had written down of itself.
+      if action.verb == .redrive || action.verb == .purge {
+        let done = "SELECT count(*) FROM settled WHERE action = \(action.number)"
+        action.done = Int(try connection.number(done) ?? 0)
+      }
+      actions.append(action)
+    }
     return actions
   }
 

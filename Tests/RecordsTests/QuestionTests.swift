@@ -284,8 +284,15 @@ struct QuestionTests {
     done.endedAt = noon
     try test.write(.action(done))
     #expect(try answer { test.store.actions(before: nil, limit: 10, then: $0) } == [action, done])
+    // A kill came before it had written down the last two.
+    for number in Int64(1)...2 { try test.write(.accept(accepted(number)), .end(died(number))) }
+    try test.write(.redriven(id(1), as: id(9), by: 3), .purged([id(2)], by: 3))
+    // Sent again by somebody meanwhile, it is not thrown away.
+    try test.write(.purged([id(1)], by: 4))
+    #expect(try test.show(id(1))?.redrivenAs == id(9))
     test.store.close()
     test = try TestStore(in: folder)
+    action.done = 2
     #expect(test.recovery.openActions == [action])
     #expect(test.recovery.lastAction == 3)
     action.state = .aborted
