@@ -16,6 +16,8 @@ package struct Mending: Sendable, Equatable {
     var members: [String]
     /// JSON.
     var value: [UInt8]
+    /// As it was given, where that is a bare number or truth: for a member that was text.
+    var text: [UInt8]?
   }
 
   private let changes: [Change]
@@ -35,15 +37,24 @@ package struct Mending: Sendable, Equatable {
         throw Fault(
           reason: "only members of the data can be set, such as data.card; got '\(field.name)'")
       }
-      changes.append(Change(path: path, members: members, value: Self.json(field.value)))
+      let value = Self.json(field.value)
+      let isBare = [.number, .boolean].contains(JSONSlice(value[...]).kind)
+      changes.append(
+        Change(
+          path: path, members: members, value: value,
+          text: isBare ? Self.quoted(field.value) : nil))
     }
     self.changes = changes
   }
 
-  /// `4111` is a number, `"4111"` and `tok_1` are texts.
+  /// `4111` is a number unless it takes the place of a text; `"4111"` and `tok_1` are texts.
   private static func json(_ text: String) -> [UInt8] {
     let bytes = Array(text.utf8)
     if (try? JSONScanner.validate(bytes)) != nil { return bytes }  // else: it is text
+    return quoted(text)
+  }
+
+  private static func quoted(_ text: String) -> [UInt8] {
     var writer = JSONWriter()
     writer.value(text)
     return writer.bytes
@@ -56,8 +67,7 @@ package struct Mending: Sendable, Equatable {
     }
     var mended = event
     for change in changes {
-      mended.data = try Self.set(
-        change.members[...], to: change.value, in: mended.data, change.path)
+      mended.data = try Self.set(change.members[...], change, in: mended.data)
     }
     mended.id = id
     mended.time = nil
@@ -67,16 +77,19 @@ package struct Mending: Sendable, Equatable {
   }
 
   private static func set(
-    _ members: ArraySlice<String>, to value: [UInt8], in json: [UInt8], _ path: EventPath
+    _ members: ArraySlice<String>, _ change: Change, in json: [UInt8]
   ) throws(Fault) -> [UInt8] {
-    guard let name = members.first else { return value }
+    let path = change.path
+    guard let name = members.first else {
+      return JSONSlice(json[...]).kind == .string ? change.text ?? change.value : change.value
+    }
     let object: [(name: String, value: JSONSlice)]
     do throws(JSONFault) { object = try JSONScanner.members(of: json) } catch {
       throw Fault(reason: "there is no object to set '\(path)' in")
     }
     if let last = object.last(where: { $0.name == name }) {
       let range = last.value.bytes.startIndex..<last.value.bytes.endIndex
-      let inner = try set(members.dropFirst(), to: value, in: Array(last.value.bytes), path)
+      let inner = try set(members.dropFirst(), change, in: Array(last.value.bytes))
       return Array(json[..<range.lowerBound]) + inner + Array(json[range.upperBound...])
     }
     guard members.count == 1, let end = json.lastIndex(of: UInt8(ascii: "}")) else {
@@ -85,7 +98,7 @@ package struct Mending: Sendable, Equatable {
     var writer = JSONWriter()
     writer.value(name)
     let comma = object.isEmpty ? [] : [UInt8(ascii: ",")]
-    return Array(json[..<end]) + comma + writer.bytes + [UInt8(ascii: ":")] + value
+    return Array(json[..<end]) + comma + writer.bytes + [UInt8(ascii: ":")] + change.value
       + Array(json[end...])
   }
 }

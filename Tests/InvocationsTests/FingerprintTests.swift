@@ -61,6 +61,11 @@ struct MendingTests {
       try mended(#"{"card": "x" , "n":1.50}"#, ("data.card", "tok_2"))
         == #"{"card": "tok_2" , "n":1.50}"#)
     #expect(try mended(#"{"n":1}"#, ("data.n", "2")) == #"{"n":2}"#)
+    // What was text stays text.
+    #expect(try mended(#"{"card":"0000"}"#, ("data.card", "4242")) == #"{"card":"4242"}"#)
+    #expect(try mended(#"{"a":{"b":"x"}}"#, ("data.a.b", "true")) == #"{"a":{"b":"true"}}"#)
+    #expect(try mended(#"{"card":"0000"}"#, ("data.card", "null")) == #"{"card":null}"#)
+    #expect(try mended(#"{"new":1}"#, ("data.card", "4242")) == #"{"new":1,"card":4242}"#)
     #expect(try mended(#"{"n":1}"#, ("data.n", #""2""#)) == #"{"n":"2"}"#)
     #expect(try mended(#"{"a":{"b":[1,{}]}}"#, ("data.a.b", "null")) == #"{"a":{"b":null}}"#)
     #expect(try mended(#"{}"#, ("data.new", "true")) == #"{"new":true}"#)

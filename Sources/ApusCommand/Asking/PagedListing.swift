@@ -60,7 +60,7 @@ struct PagedListing {
         + "--function names one to search event by event")
   }
 
-  /// Nothing there, or nothing of that name?
+  /// Tells nothing there from nothing of that name.
   private func tellOfTypos(_ client: ControlClient) throws {
     for (kind, name) in [
       ("function", filter.selection.function), ("queue", filter.selection.queue),
