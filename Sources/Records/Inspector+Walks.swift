@@ -85,9 +85,10 @@ extension Inspector {
   private func walk(
     _ filter: InvocationFilter, among selection: Selection
   ) throws(SQLiteFailure) -> Walk {
-    let until = filter.until.map { InvocationID.first(at: $0).rawValue } ?? .max
+    let until = [filter.until, try end(of: filter.release)].compactMap(\.self).min()
     let bounds = WalkBounds(
-      end: min(until, filter.before?.rawValue ?? .max),
+      end: min(
+        until.map { InvocationID.first(at: $0).rawValue } ?? .max, filter.before?.rawValue ?? .max),
       start: filter.since.map { InvocationID.first(at: $0).rawValue } ?? 0,
       function: try name(filter.function), queue: try name(filter.queue), filter: filter)
     if let segments = try segments(for: filter, bounds) {
@@ -95,6 +96,15 @@ extension Inspector {
     }
     return try Walk(
       try ranges(for: filter, among: selection, bounds), segments: [], bounds, on: connection)
+  }
+
+  /// What was accepted from then on the release cannot have run; nil while it may.
+  private func end(of release: Int?) throws(SQLiteFailure) -> WallTime? {
+    guard let release else { return nil }
+    let query = try connection.statement(SQL.releaseEnd)
+    query.begin().add(release)
+    guard try query.next() else { return nil }
+    return query.optionalInteger().map { WallTime(milliseconds: $0) }
   }
 
   private func ranges(

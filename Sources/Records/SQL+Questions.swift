@@ -15,6 +15,13 @@ extension SQL {
   static let segmentRows = """
     SELECT count(*), min(invocation), max(invocation) FROM fields WHERE segment = ?1
     """
+  /// When another release went live for the last time after this one, and a second, in which clocks
+  /// may differ; 0 for one to come.
+  static let releaseEnd = """
+    SELECT CASE WHEN ?1 > (SELECT max(number) FROM releases) THEN 0
+      ELSE (SELECT min(at) + 1000 FROM activations
+        WHERE id > (SELECT max(id) FROM activations WHERE release = ?1)) END
+    """
   static let declaring = "SELECT function FROM declared WHERE path = ?1"
   static let withEvents = "SELECT function FROM totals WHERE kind = 0 AND count > 0"
   /// Newest first, those only that hold ids below a bound.

@@ -20,7 +20,7 @@ struct PlanTests {
     ("totals", SQL.totals), ("nextFunction", SQL.nextFunction), ("nextTrigger", SQL.nextTrigger),
     ("firstTrigger", SQL.firstTrigger), ("ended", SQL.ended), ("weight", SQL.weight),
     ("oldestEnded", SQL.oldestEnded), ("emptySegment", SQL.emptySegment),
-    ("declaring", SQL.declaring), ("withEvents", SQL.withEvents),
+    ("releaseEnd", SQL.releaseEnd), ("declaring", SQL.declaring), ("withEvents", SQL.withEvents),
     ("segmentRows", SQL.segmentRows), ("sameDigest", SQL.sameDigest),
     ("laterDigests", SQL.laterDigests), ("nextWithRows", SQL.nextWithRows),
     ("greatestNumber", SQL.greatestNumber), ("pruneSegment", SQL.pruneSegment),

@@ -35,6 +35,40 @@ struct ReleaseTests {
         == ReleaseBook(lastNumber: 3, live: release(2), lastStart: release(1, .start)))
   }
 
+  @Test func `a listing by release ends where the release did, wherever that was`() throws {
+    let test = try TestStore()
+    for number in 1...2 { try test.write(.deployed(release(number)), activation(number)) }
+    func accept(_ second: Int64, by number: Int) throws -> InvocationID {
+      let id = InvocationID.first(at: noon + .seconds(second))
+      var acceptance = accepted(0)
+      acceptance.id = id
+      var attempt = attempt(0)
+      attempt.invocation = id
+      attempt.release = number
+      try test.write(
+        .accept(acceptance),
+        .end(
+          Ending(
+            id: id, function: "charge", state: .succeeded, endedAt: noon + .seconds(second),
+            attempt: attempt)))
+      return id
+    }
+    let first = try accept(1, by: 1)
+    let second = try accept(10, by: 2)
+    func listed(_ number: Int) throws -> [InvocationID] {
+      var filter = InvocationFilter()
+      filter.release = number
+      return try test.list(filter).items.map(\.acceptance.id)
+    }
+    #expect(try listed(1) == [first])
+    #expect(try listed(2) == [second])
+    #expect(try listed(3) == [])
+    // Live again, it may run what comes.
+    try test.write(.activated(Activation(release: 1, at: noon + .seconds(20), by: "ada@host")))
+    let third = try accept(30, by: 1)
+    #expect(try listed(1) == [third, first])
+  }
+
   @Test func `the list is newest first, says which is live and leaves the manifests out`() throws {
     let test = try TestStore()
     for number in 1...3 { try test.write(.deployed(release(number)), activation(number)) }
