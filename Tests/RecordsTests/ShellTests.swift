@@ -188,7 +188,8 @@ struct ShellTests {
     let written = Set([
       "INSERT INTO paused VALUES ('x', 1)", "UPDATE accepted SET function = 1",
       "DELETE FROM accepted", "DROP TABLE accepted", "CREATE TABLE x (y)",
-      "CREATE TEMP TABLE x (y)", "ATTACH '/tmp/other.db' AS other", "DETACH main", "VACUUM",
+      "CREATE TEMP TABLE x (y)", "ATTACH '\(under.folder.path)/other.db' AS other", "DETACH main",
+      "VACUUM",
       "VACUUM INTO '\(under.folder.path)/copy.db'", "BEGIN IMMEDIATE", "SAVEPOINT s", "REINDEX",
       "ANALYZE", "UPDATE sqlite_master SET sql = ''", "PRAGMA query_only = 0",
       "PRAGMA journal_mode = DELETE",
