@@ -58,6 +58,7 @@ let package = Package(
     .systemLibrary(
       name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
     .target(name: "CCrash"),
+    .target(name: "CConfine"),
 
     // Words: what every room speaks.
     room("Invocations"),
@@ -71,7 +72,7 @@ let package = Package(
       name: "Shop", dependencies: ["Apus"], path: "Functions/Shop", swiftSettings: strict),
 
     // Floor: the loop and HTTP on it.
-    room("EventLoop", imports: ["CLibuv"]),
+    room("EventLoop", imports: ["CLibuv", "CConfine"]),
     room(
       "HTTP", imports: ["EventLoop"],
       libraries: [

@@ -7,6 +7,11 @@ struct EmitFault: Error, CustomStringConvertible {
   let description: String
 }
 
+/// Past a limit of this library, which no manifest can raise; the host knows the type by its name.
+struct TooManyEmits: Error, CustomStringConvertible {
+  let description: String
+}
+
 struct ResultTooLarge: Error, CustomStringConvertible {
   let bytes: Int
 
@@ -132,13 +137,13 @@ extension Attempt {
 extension Attempt.State {
   fileprivate mutating func collect(_ event: AttemptResult.Emitted) {
     guard emitted.count < Attempt.emittedMax else {
-      emitFault = EmitFault(
+      emitFault = TooManyEmits(
         description: "one attempt may emit \(Attempt.emittedMax) events; this one emits more")
       return
     }
     emittedBytes += event.byteCount
     guard emittedBytes <= Attempt.resultBytesMax else {
-      emitFault = EmitFault(
+      emitFault = TooManyEmits(
         description: "one attempt may emit \(Attempt.resultBytesMax) bytes; this one emits more")
       emitted = []
       return

@@ -29,7 +29,7 @@ final class Attempt: TaskExecutor {
     var emitted: [AttemptResult.Emitted] = []
     var emittedBytes = 0
     /// The first reason why what was emitted cannot leave.
-    var emitFault: EmitFault?
+    var emitFault: (any Error)?
 
     var logLines = 0
     var droppedLogLines = 0

@@ -4,10 +4,12 @@
 
 import Apus
 import Invocations
+import Workers
 
 final class InProcessWorkers: WorkerPool {
   private struct Flight {
     let function: String
+    let limits: FunctionLimits
     var said: [WorkerNews] = []
     var isAnswered = false
     var isToldToStop = false
@@ -50,7 +52,7 @@ final class InProcessWorkers: WorkerPool {
 
   private func note(_ assignment: Assignment) {
     let function = assignment.function.name
-    flights[assignment.name] = Flight(function: function)
+    flights[assignment.name] = Flight(function: function, limits: assignment.function.limits)
     order.append(assignment.name)
     startedTotal += 1
     started[function, default: 0] += 1
@@ -103,9 +105,11 @@ final class InProcessWorkers: WorkerPool {
     var isProgress = false
     for one in news {
       switch one {
-      case .answered(let name, _):
+      case .answered(let name, let answer):
         flights[name]?.isAnswered = true
-        flights[name]?.said.append(one)
+        if let limits = flights[name]?.limits {
+          flights[name]?.said.append(.answered(name, answer.held(to: limits)))
+        }
         isProgress = true
       case .logged(var line):
         // Written while the house's time stood still.

@@ -36,9 +36,22 @@ extension Dispatcher {
     // A line may come after its attempt's answer, never before its start: a known id is enough.
     let acceptance = acceptance(of: line.invocation)
     // Nobody waits for a line, and it is no reason to sync.
+    guard logBacklog.admits(line) else { return }
     record([.log(line)], durability: acceptance?.durability ?? .os)
+    logBacklog.took(line, as: appended)
     let function = acceptance?.function ?? ""
     observer.saw(.logged(line, function: function))
+  }
+
+  /// Before the end of the attempt is written.
+  private func tellDroppedLines(of attempt: RunningAttempt) {
+    guard let count = logBacklog.takeDropped(of: attempt.name.id) else { return }
+    let line = LogLine(
+      invocation: attempt.name.id, attempt: attempt.name.attempt, time: clocks.wall,
+      level: "warning",
+      message: "\(count) lines of this log were dropped: they came faster than the disk writes")
+    record([.log(line)], durability: attempt.work.acceptance.durability)
+    observer.saw(.logged(line, function: attempt.work.acceptance.function))
   }
 
   private func take(_ answer: AttemptAnswer, for name: AttemptName) {
@@ -198,6 +211,7 @@ extension Dispatcher {
 
   /// The attempt is no longer with a worker; its permit is free.
   private func leave(_ attempt: RunningAttempt) {
+    tellDroppedLines(of: attempt)
     running[attempt.name] = nil
     if let desk = desk(of: attempt.work) {
       desk.attempts -= 1
@@ -244,7 +258,7 @@ extension Dispatcher {
       } else {
         let words = worker.lastWords.map { ": \($0)" } ?? ""
         let error = ErrorRecord(
-          code: "crashed", message: "the worker ended with \(worker.how)\(words)")
+          code: worker.code, message: "the worker ended with \(worker.how)\(words)")
         fail(attempt, Failure(kind: .crashed, error: error), .unknown)
       }
     }

@@ -94,6 +94,7 @@ extension Dispatcher {
   /// Everything up to `sequence` is on disk: acknowledgements go out, and the work enters its line.
   private func reached(_ sequence: UInt64) {
     onDisk = max(onDisk, sequence)
+    logBacklog.reached(sequence)
     while let first = waitingForDisk.first, first.sequence <= sequence {
       waitingForDisk.removeFirst()
       for work in first.entering where !work.wasRefused && !work.invocation.isFinal {

@@ -48,6 +48,7 @@ package final class Dispatcher {
   var nextReplay: UInt64 = 0
   /// What came last of the log; an answer that must not run ahead of it waits for this number.
   var appended: UInt64 = 0
+  var logBacklog = LogBacklog()
   /// How far the disk is.
   var onDisk: UInt64 = 0
   var stalledReason: String?

@@ -32,6 +32,13 @@ extension JSONWriter {
       json.field("durability", declaration.durability.rawValue)
       json.field("queueLimit", declaration.queueLimit)
       json.field("payloadLimit", declaration.payloadBytesMax)
+      json.object("limits") { json in
+        json.field("memory", declaration.limits.memoryBytes)
+        json.field("result", declaration.limits.resultBytes)
+        json.field("emits", declaration.limits.emitted)
+        json.field("logLines", declaration.limits.logLines)
+        json.field("logSize", declaration.limits.logBytes)
+      }
       json.field("timeoutMs", declaration.timeout.milliseconds)
       json.field("deadLetter", declaration.deadLetter)
       json.idempotency(declaration.idempotency)

@@ -24,6 +24,10 @@ package final class ChildProcess {
     package var workingDirectory: String?
     /// Whether the child gets a socket to us as its descriptor 3.
     package var channel: Bool
+    /// What the child may have of the machine.
+    package var confinement = Confinement()
+    /// Whether all that it started in its group ends with it.
+    package var endsItsGroup = false
 
     package init(
       executable: String, arguments: [String] = [], environment: [String: String] = [:],
@@ -47,11 +51,14 @@ package final class ChildProcess {
   private var exited: (@LoopActor (ChildExit) -> Void)?
   /// Nil once the child was reaped.
   private var handle: UnsafeMutablePointer<uv_process_t>?
+  private let endsItsGroup: Bool
 
   private init(
-    handle: UnsafeMutablePointer<uv_process_t>, pid: Int32, channel: ByteStream?,
-    output: ByteStream, errors: ByteStream, exited: @escaping @LoopActor (ChildExit) -> Void
+    handle: UnsafeMutablePointer<uv_process_t>, pid: Int32, endsItsGroup: Bool,
+    channel: ByteStream?, output: ByteStream, errors: ByteStream,
+    exited: @escaping @LoopActor (ChildExit) -> Void
   ) {
+    self.endsItsGroup = endsItsGroup
     self.handle = handle
     self.pid = pid
     self.channel = channel
@@ -72,6 +79,9 @@ package final class ChildProcess {
   private func didExit(_ exit: ChildExit) {
     guard let handle else { return }
     self.handle = nil
+    // Reaped a moment ago: while one of the group is left its number is nobody else's, and else the kernel
+    // has not come round to it again.
+    if endsItsGroup { kill(-pid, SIGKILL) }
     let exited = exited
     self.exited = nil
     closeHandle(handle)
@@ -99,8 +109,8 @@ extension ChildProcess {
       let errors = try pairs.adoptOurs(2)
       let channel = options.channel ? try pairs.adoptOurs(3) : nil
       return ChildProcess(
-        handle: handle, pid: handle.pointee.pid, channel: channel, output: output, errors: errors,
-        exited: exited)
+        handle: handle, pid: handle.pointee.pid, endsItsGroup: options.endsItsGroup,
+        channel: channel, output: output, errors: errors, exited: exited)
     } catch {
       kill(-handle.pointee.pid, SIGKILL)
       throw error
@@ -114,7 +124,9 @@ extension ChildProcess {
     let code = withSpawnOptions(options, descriptors) { spawnOptions in
       // Other code of this process may have opened descriptors that a child would inherit.
       clibuv_close_on_exec_from(3)
-      return uv_spawn(EventLoop.shared.raw, handle, &spawnOptions)
+      return options.confinement.whileForking {
+        uv_spawn(EventLoop.shared.raw, handle, &spawnOptions)
+      }
     }
     guard code == 0 else {
       closeHandle(handle)
@@ -155,6 +167,12 @@ extension ChildProcess {
             spawnOptions.env = variables
             spawnOptions.cwd = options.workingDirectory == nil ? nil : UnsafePointer(names[1])
             spawnOptions.flags = UV_PROCESS_DETACHED.rawValue
+            if let user = options.confinement.user {
+              // The child is that user by then, or this fails and is told.
+              spawnOptions.flags |= UV_PROCESS_SETUID.rawValue | UV_PROCESS_SETGID.rawValue
+              spawnOptions.uid = user.id
+              spawnOptions.gid = user.group
+            }
             spawnOptions.stdio_count = Int32(stdio.count)
             spawnOptions.stdio = stdio.baseAddress
             return spawn(&spawnOptions)

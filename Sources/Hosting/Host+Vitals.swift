@@ -20,8 +20,7 @@ extension Host: HouseVitals {
   }
 
   private func status(_ pid: Int32, _ usage: WorkerUsage.Reading?) -> HostStatus {
-    let began = usageReader.began
-    return HostStatus(
+    HostStatus(
       health: health, pid: pid, startedAt: began.wall,
       uptimeMilliseconds: Int64((SystemClocks().monotonic - began.monotonic) / 1_000_000),
       memoryBytes: usage?.memoryBytes ?? 0, memoryPeakBytes: usage?.memoryPeakBytes ?? 0,

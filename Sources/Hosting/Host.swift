@@ -35,6 +35,7 @@ package final class Host {
   private let openActions: [OperatorAction]
   private let lastAction: Int
   let usageReader = UsageReader()
+  let began = (wall: SystemClocks().wall, monotonic: SystemClocks().monotonic)
   package private(set) var router: Router
   package private(set) var roster = WorkerRoster()
   private var launchNumber = 0
@@ -65,6 +66,8 @@ package final class Host {
     var workerSettings = WorkerSettings(secret: settings.secret)
     workerSettings.workersPerGroup = settings.workersPerGroup
     workerSettings.drainTimeout = settings.drainTime
+    workerSettings.usageReader = usageReader
+    workerSettings.confine(settings)
     let newsEar = Ear()
     pool = ProcessWorkerPool(settings: workerSettings) { news in newsEar.host?.heard(news) }
     dispatcher = Dispatcher(

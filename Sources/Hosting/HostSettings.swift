@@ -46,6 +46,10 @@ package struct HostSettings: Sendable {
   package var controlNames: [String] = []
   package var hostNumber = 0
   package var workersPerGroup = 1
+  /// Nil is the user of the host.
+  package var workerUser: WorkerUser?
+  /// Whether a worker that crashes may leave a core file, as large as its memory.
+  package var keepsCoreFiles = false
   /// From a handler's cancellation to SIGKILL for its worker.
   package var grace = Duration.seconds(5)
   /// After SIGTERM: how long what runs may take to end.
@@ -78,6 +82,7 @@ package enum HostFault: Error, CustomStringConvertible {
   case timers(String)
   case notWritable(path: String, reason: String)
   case executable(path: String, reason: String)
+  case workerUser(String)
   case manifestsTooLarge(bytesMax: Int)
 
   package var description: String {
@@ -94,6 +99,7 @@ package enum HostFault: Error, CustomStringConvertible {
     case .notWritable(let path, let reason): "\(path) cannot be written: \(reason)"
     case .executable(let path, let reason):
       "the worker \(path) cannot be kept in the data directory: \(reason)"
+    case .workerUser(let reason): reason
     case .manifestsTooLarge(let bytesMax):
       "the manifests have more than \(bytesMax) bytes together; describe less in them"
     }
@@ -103,7 +109,9 @@ package enum HostFault: Error, CustomStringConvertible {
   package var isBadInput: Bool {
     switch self {
     case .missingHandlers, .routes, .timers, .manifestsTooLarge: true
-    case .store, .workers, .door, .openControlDoor, .notWritable, .executable: false
+    case .store, .workers, .door, .openControlDoor, .notWritable, .executable,
+      .workerUser:
+      false
     }
   }
 }

@@ -47,7 +47,8 @@ package struct StartingRelease: Sendable {
     _ settings: HostSettings
   ) throws(HostFault) -> (ExecutableShelf, ShelvedExecutable) {
     do throws(ShelfFault) {
-      let shelf = try ExecutableShelf(dataDirectory: settings.dataDirectory)
+      let shelf = try ExecutableShelf(
+        dataDirectory: settings.dataDirectory, group: settings.workerUser?.group)
       return (shelf, try shelf.adopt(settings.executable))
     } catch { throw .executable(path: settings.executable, reason: error.reason) }
   }

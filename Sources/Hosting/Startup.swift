@@ -51,6 +51,7 @@ package final class RunningHost: Sendable {
     var settings = settings
     var started: Host?
     do {
+      try settings.workerUser?.letIn(to: settings.dataDirectory)
       let release = try StartingRelease.choose(settings, opened.recovery.releases)
       if let release {
         settings.declarations = release.set.declarations

@@ -24,6 +24,7 @@ package struct FunctionDeclaration: Sendable, Equatable {
   /// Accepted and unfinished; more is refused with 429.
   package var queueLimit: Int
   package var payloadBytesMax: Int
+  package var limits: FunctionLimits
   package var environment: [String: String]
   package var secrets: [String]
   package var worker: WorkerKind
@@ -41,6 +42,7 @@ package struct FunctionDeclaration: Sendable, Equatable {
     order: EventPath? = nil, timeout: Duration = .seconds(30), retry: RetryPolicy = RetryPolicy(),
     idempotency: IdempotencyPolicy = IdempotencyPolicy(), deadLetter: String? = nil,
     onCrash: CrashPolicy = .retry, queueLimit: Int = 100_000, payloadBytesMax: Int = 1 << 20,
+    limits: FunctionLimits = FunctionLimits(),
     environment: [String: String] = [:], secrets: [String] = [], worker: WorkerKind = .shared,
     durability: Durability = .disk, fields: [EventPath] = [], keep: Keeping = Keeping()
   ) {
@@ -61,6 +63,7 @@ package struct FunctionDeclaration: Sendable, Equatable {
     self.onCrash = onCrash
     self.queueLimit = queueLimit
     self.payloadBytesMax = payloadBytesMax
+    self.limits = limits
     self.environment = environment
     self.secrets = secrets
     self.worker = worker

@@ -23,6 +23,22 @@ extension FunctionReader {
     if let bytes = size(fields["payloadLimit"], in: ManifestLimits.payloadBytes) {
       declaration.payloadBytesMax = bytes
     }
+    readLimits(fields["limits"], into: &declaration.limits)
+  }
+
+  private mutating func readLimits(_ field: ManifestField?, into limits: inout FunctionLimits) {
+    guard let parts = mapping(field, known: ManifestKeys.limits) else { return }
+    if let bytes = size(parts["memory"], in: ManifestLimits.memoryBytes) {
+      limits.memoryBytes = bytes
+    }
+    if let bytes = size(parts["result"], in: ManifestLimits.resultBytes) {
+      limits.resultBytes = bytes
+    }
+    if let count = integer(parts["emits"], in: ManifestLimits.emitted) { limits.emitted = count }
+    if let count = integer(parts["logLines"], in: ManifestLimits.logLines) {
+      limits.logLines = count
+    }
+    if let bytes = size(parts["logSize"], in: ManifestLimits.logBytes) { limits.logBytes = bytes }
   }
 
   private mutating func readConcurrency(

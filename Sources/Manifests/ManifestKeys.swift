@@ -4,8 +4,8 @@ enum ManifestKeys {
   static let function = [
     "function", "handler", "description", "triggers", "concurrency", "rate", "order", "priority",
     "batch", "debounce", "timeout",
-    "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "environment",
-    "secrets", "worker", "durability", "fields", "keep",
+    "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "limits",
+    "environment", "secrets", "worker", "durability", "fields", "keep",
   ]
   static let trigger = ["queue", "timer", "http", "batch"]
   static let source = ["queue", "timer", "http"]
@@ -16,6 +16,7 @@ enum ManifestKeys {
   static let batch = ["size", "window"]
   static let debounce = ["per", "for", "atMost"]
   static let retry = ["attempts", "first", "factor", "max", "jitter", "maxAge"]
+  static let limits = ["memory", "result", "emits", "logLines", "logSize"]
   static let keep = ["succeeded", "dead", "count", "size"]
   static let idempotency = ["key", "keep", "required", "whenRunning"]
 }

@@ -38,6 +38,12 @@ enum ManifestLimits {
   static let queueLimit = 1...10_000_000
   /// A frame to a worker holds 16 MiB; the last one is for everything that is not the payload.
   static let payloadBytes = 1...15 << 20
+  /// A process of less does not even start.
+  static let memoryBytes = (32 << 20)...(1 << 40)
+  static let resultBytes = 1...FunctionLimits.resultBytesTop
+  static let emitted = 0...FunctionLimits.emittedTop
+  static let logLines = 0...FunctionLimits.logLinesTop
+  static let logBytes = (1 << 10)...(64 << 20)
   static let every = Duration.milliseconds(100)...Duration.seconds(366 * 86_400)
   static let missedInstants = 1...100
   static let environmentEntries = 0...100

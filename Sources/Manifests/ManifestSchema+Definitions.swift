@@ -1,5 +1,7 @@
 // The parts that several keys of the schema share: names, paths, lengths of time, timers.
 
+import Invocations
+
 extension ManifestSchema {
   static var definitions: String {
     #"""
@@ -49,6 +51,43 @@ extension ManifestSchema {
     \#(range(ManifestLimits.batchWindow)).",
               "default": "100ms",
               "$ref": "#/$defs/duration"
+            }
+          }
+        },
+        "limits": {
+          "description": "What an attempt and its process may take.",
+          "type": "object",
+          "additionalProperties": false,
+          "properties": {
+            "memory": {
+              "description": "Of the worker process; above it it is replaced, above one and a half \#
+    of it killed. \#(sizes(ManifestLimits.memoryBytes)).",
+              "default": "1GiB",
+              "$ref": "#/$defs/size"
+            },
+            "result": {
+              "description": "Of what an attempt returns; \#(sizes(ManifestLimits.resultBytes)).",
+              "default": "15MiB",
+              "$ref": "#/$defs/size"
+            },
+            "emits": {
+              "description": "Events of one attempt.",
+              "type": "integer",
+              "default": \#(FunctionLimits.emittedTop),
+              "minimum": \#(ManifestLimits.emitted.lowerBound),
+              "maximum": \#(ManifestLimits.emitted.upperBound)
+            },
+            "logLines": {
+              "description": "Of one attempt, printed ones too; the rest is dropped.",
+              "type": "integer",
+              "default": \#(FunctionLimits.logLinesTop),
+              "minimum": \#(ManifestLimits.logLines.lowerBound),
+              "maximum": \#(ManifestLimits.logLines.upperBound)
+            },
+            "logSize": {
+              "description": "Of all log lines of one attempt; \#(sizes(ManifestLimits.logBytes)).",
+              "default": "16MiB",
+              "$ref": "#/$defs/size"
             }
           }
         },
@@ -110,5 +149,9 @@ extension ManifestSchema {
 
   static func range(_ range: ClosedRange<Duration>) -> String {
     "\(ManifestForms.text(range.lowerBound))…\(ManifestForms.text(range.upperBound))"
+  }
+
+  static func sizes(_ range: ClosedRange<Int>) -> String {
+    "\(ManifestForms.sizeText(range.lowerBound))–\(ManifestForms.sizeText(range.upperBound))"
   }
 }

@@ -186,7 +186,8 @@ package enum ManifestSchema {
     \#(ManifestForms.sizeText(ManifestLimits.payloadBytes.upperBound)).",
           "default": "1MiB",
           "$ref": "#/$defs/size"
-        }
+        },
+        "limits": { "$ref": "#/$defs/limits" }
     """#
   }
 

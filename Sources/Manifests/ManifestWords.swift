@@ -79,6 +79,11 @@ package enum ManifestWords {
     let limits = [
       Entry("queueLimit", "\(function.queueLimit)"),
       Entry("payloadLimit", ManifestForms.sizeText(function.payloadBytesMax)),
+      Entry("limits.memory", ManifestForms.sizeText(function.limits.memoryBytes)),
+      Entry("limits.result", ManifestForms.sizeText(function.limits.resultBytes)),
+      Entry("limits.emits", "\(function.limits.emitted)"),
+      Entry("limits.logLines", "\(function.limits.logLines)"),
+      Entry("limits.logSize", ManifestForms.sizeText(function.limits.logBytes)),
     ]
     let environment = function.environment.sorted { $0.key < $1.key }.map {
       Entry("environment.\($0.key)", $0.value)

@@ -42,7 +42,8 @@ package struct StoreSurroundings: Sendable, Equatable {
 
   private static func wide(in directory: String) -> [Permission] {
     let files = ["apus.db", "apus.db-wal", "apus.db-shm", "lock"]
-    let rules = [(directory, 0o700)] + files.map { ("\(directory)/\($0)", 0o600) }
+    // A group may pass through: that of the user that workers run as.
+    let rules = [(directory, 0o710)] + files.map { ("\(directory)/\($0)", 0o600) }
     return rules.compactMap { path, modeMax in
       var status = stat()
       guard stat(path, &status) == 0 else { return nil }

@@ -15,12 +15,24 @@ package struct ExecutableShelf: Sendable {
 
   package let directory: String
 
+  /// Whose members may execute what is here, and not list it; nil is the owner alone.
+  private let group: UInt32?
+
   private static let chunkBytes = 1 << 20
 
   /// Makes the directory where it is missing, inside one that is there.
-  package init(dataDirectory: String) throws(ShelfFault) {
+  package init(dataDirectory: String, group: UInt32? = nil) throws(ShelfFault) {
+    self.group = group
     directory = "\(dataDirectory)/executables"
     guard mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw .now(directory) }
+    guard let group else { return }
+    guard chown(directory, .max, group) == 0, chmod(directory, 0o710) == 0 else {
+      throw .now(directory)
+    }
+    for name in Self.names(in: directory) where ContentHash.isHex(name) {
+      let path = path(of: name)
+      guard chown(path, .max, group) == 0, chmod(path, 0o750) == 0 else { throw .now(path) }
+    }
   }
 
   package func path(of hash: String) -> String { "\(directory)/\(hash)" }
@@ -125,7 +137,9 @@ package struct ExecutableShelf: Sendable {
     _ fresh: String, _ descriptor: Int32, as hash: String
   ) throws(ShelfFault) {
     let target = path(of: hash)
-    guard fchmod(descriptor, 0o700) == 0, fsync(descriptor) == 0, rename(fresh, target) == 0 else {
+    if let group, fchown(descriptor, .max, group) != 0 { throw .now(fresh) }
+    let mode: mode_t = group == nil ? 0o700 : 0o750
+    guard fchmod(descriptor, mode) == 0, fsync(descriptor) == 0, rename(fresh, target) == 0 else {
       throw .now(target)
     }
     let folder = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -20,7 +20,9 @@ extension AttemptAnswer {
     let kind: Failure.Kind
     var code: String?
     switch failure.kind {
-    case .thrown: kind = .thrown
+    case .thrown:
+      kind = .thrown
+      code = ErrorRecord.code(ofLibraryError: failure.type)
     case .unanswered:
       kind = .thrown
       code = "unanswered"

@@ -27,6 +27,7 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
   private var roomNewsIsPlanned = false
   private var timer: LoopTimer?
   private var armedFor: UInt64?
+  private var memoryWatch: MemoryWatch?
 
   package init(settings: WorkerSettings, news: @escaping @LoopActor (WorkerNews) -> Void) {
     precondition(settings.workersPerGroup > 0, "a group without workers runs nothing")
@@ -34,6 +35,8 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
     self.news = news
     suspects = Suspects(limit: settings.suspectsMax)
     timer = LoopTimer { [weak self] in self?.tick() }
+    memoryWatch = MemoryWatch(
+      reader: settings.usageReader, every: settings.memoryInterval, of: self)
   }
 
   package var statistics: [WorkerStatistics] { workers.map(\.statistics) }
@@ -150,7 +153,7 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
   ///
   /// Only where releases follow each other faster than that, the oldest are given less time.
   private func retire(_ release: ReleaseInUse) {
-    release.retire(until: now + release.drainTime(settings).nanoseconds)
+    release.retire(until: now + release.release.drainTime(settings).nanoseconds)
     retired.removeAll { old in !workers.contains { $0.group.isOf(old) } }
     retired.append(release)
     guard retired.count > settings.retiredReleasesMax else { return }
@@ -190,6 +193,8 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
     guard isStopping, workers.isEmpty else { return }
     timer?.close()
     timer = nil
+    memoryWatch?.close()
+    memoryWatch = nil
     let done = stopDone
     stopDone = []
     for call in done { call() }
@@ -200,6 +205,7 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
   func spawn(_ role: WorkerProcess.Role, in group: WorkerGroup) throws(LoopFault) -> WorkerProcess {
     let worker = try WorkerProcess.spawn(role, in: group)
     workers.append(worker)
+    memoryWatch?.wake()
     post(.workerStarted(pid: worker.pid, executable: group.release.executable))
     return worker
   }
@@ -212,7 +218,7 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
 
   func ended(_ worker: WorkerProcess, _ exit: ChildExit) {
     workers.removeAll { $0 === worker }
-    let how = describe(exit, worker.ending)
+    let how = describe(exit, worker.ending) + worker.excessWords
     reportLoss(of: worker, how: how)
     news(.workerEnded(pid: worker.pid, how: how, expected: worker.isDismissed))
     if let launch = launching, launch.groups.contains(where: { $0 === worker.group }) {
@@ -233,13 +239,14 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
     }
     worker.inFlight = [:]
     worker.batches = [:]
-    for name in verdict.suspects { suspects.remember(name.id) }
+    suspects.remember(verdict.suspects.map(\.id))
     news(
       .lost(
         LostWorker(
           pid: worker.pid, how: how, culprits: verdict.culprits, others: verdict.others,
           wasKilledByHost: verdict.wasKilledByHost,
-          lastWords: worker.crashLines.flatMap { CrashWords($0.lines)?.text })))
+          lastWords: worker.crashLines.flatMap { CrashWords($0.lines)?.text },
+          code: worker.crashCode)))
   }
 
   /// The lines of a batch are in the log of its first attempt; the others' logs say where.

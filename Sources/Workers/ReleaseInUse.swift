@@ -62,10 +62,13 @@ final class ReleaseInUse {
     return !isInReview
   }
 
+}
+
+extension WorkerRelease {
   /// What an attempt of its functions may still take: each has its own deadline, after which it is
   /// cancelled and then killed.
   func drainTime(_ settings: WorkerSettings) -> Duration {
-    let longest = release.functions.map(\.timeout).max() ?? .zero
+    let longest = functions.map(\.timeout).max() ?? .zero
     return max(settings.drainTimeout, longest + settings.drainMargin)
   }
 }

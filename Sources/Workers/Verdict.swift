@@ -17,6 +17,10 @@ enum HostEnding: Equatable {
   ///
   /// Which handler wrote that is unknown, as with a crash.
   case broken(String)
+  /// It held more memory than it may.
+  ///
+  /// A worker that is not fresh has run others before, and may hold what is theirs.
+  case outOfMemory(MemoryExcess, isFresh: Bool)
 }
 
 struct Verdict: Equatable {
@@ -62,7 +66,10 @@ struct Verdict: Equatable {
       blame(withMates(names).contains)
     case .silent, .drainTimeout, .saidNoHello, .dismissed:
       others = inFlight
-    case .broken, nil:
+    case .outOfMemory(_, isFresh: false):
+      others = inFlight
+      suspects = inFlight
+    case .broken, .outOfMemory, nil:
       let isOneRun = inFlight.count == 1 || batches.contains { $0.count == inFlight.count }
       blame { _ in isOneRun }
       suspects = others
@@ -86,6 +93,7 @@ func describe(_ exit: ChildExit, _ ending: HostEnding?) -> String {
     case .saidNoHello: ": killed, as it did not say hello"
     case .dismissed: ": killed, as it was not needed any more"
     case .broken(let words): ": killed, as it sent \(words)"
+    case .outOfMemory(let excess, _): ": killed, as \(excess.words)"
     case nil: ""
     }
   return how + reason

@@ -2,16 +2,18 @@
 // environment reaches a handler but what is listed here.
 import Invocations
 
-/// Functions that ask for the same environment can share a process; a dedicated one shares with
-/// nobody.
+/// Functions that ask for the same environment and memory can share a process; a dedicated one shares
+/// with nobody.
 struct ProcessNeeds: Hashable {
   let environment: [String: String]
   let secrets: Set<String>
+  let memoryBytesMax: Int
   let dedicatedTo: String?
 
   init(of function: FunctionDeclaration) {
     environment = function.environment
     secrets = Set(function.secrets)
+    memoryBytesMax = function.limits.memoryBytes
     dedicatedTo = function.worker == .dedicated ? function.name : nil
   }
 }
@@ -20,6 +22,9 @@ struct GroupPlan: Equatable {
   /// Sorted.
   var functions: [String]
   var environment: [String: String]
+  var memoryBytesMax: Int
+  /// By name.
+  var secrets: [String: String]
 }
 
 /// One plan for each group, in the order of their first functions' names.
@@ -31,7 +36,9 @@ func planGroups(
   let plans = groups.map { needs, members in
     GroupPlan(
       functions: members.map(\.name).sorted(),
-      environment: environment(for: needs, secrets: values, settings))
+      environment: environment(for: needs, secrets: values, settings),
+      memoryBytesMax: needs.memoryBytesMax,
+      secrets: values.filter { needs.secrets.contains($0.key) })
   }
   return plans.sorted { $0.functions[0] < $1.functions[0] }
 }

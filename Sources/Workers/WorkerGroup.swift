@@ -11,10 +11,13 @@ final class WorkerGroup {
   let release: WorkerRelease
   let functions: [String]
   let environment: [String: String]
+  /// Of each of its processes.
+  let memoryBytesMax: Int
+  let redaction: Redaction
   private(set) var stage = Stage.launching
   /// Starting and ready.
   private(set) var members: [WorkerProcess] = []
-  /// Runs suspects, one at a time.
+  /// Runs suspects, those of one half at a time.
   ///
   /// There while suspects wait or run, and not otherwise.
   private(set) var isolation: WorkerProcess?
@@ -22,6 +25,9 @@ final class WorkerGroup {
   private var waiting: [Assignment] = []
   private var pause = RestartPause()
   private var isolationPause = RestartPause()
+  private var recyclePause = RestartPause()
+  /// The first leaves as soon as the second is ready.
+  private var succession: (former: WorkerProcess, next: WorkerProcess)?
   private var isReportedUnhealthy = false
   /// Somebody asked for room when there was none.
   private var lacksRoom = false
@@ -31,6 +37,16 @@ final class WorkerGroup {
     self.release = release
     functions = plan.functions
     environment = plan.environment
+    memoryBytesMax = plan.memoryBytesMax
+    redaction = Redaction(plan.secrets)
+  }
+
+  var confinement: Confinement {
+    var confinement = pool.settings.confinement
+    if pool.settings.boundsData {
+      confinement.dataBytesMax = MemoryExcess.dataBytes(memoryBytesMax)
+    }
+    return confinement
   }
 
   // MARK: stages
@@ -62,6 +78,7 @@ final class WorkerGroup {
     let leaving = members + [isolation].compactMap(\.self)
     members = []
     isolation = nil
+    succession = nil
     for worker in leaving { worker.drain(until: deadline) }
   }
 
@@ -170,11 +187,21 @@ final class WorkerGroup {
     guard let worker = isolation else { return fill() }
     guard worker.phase == .ready, worker.inFlight.isEmpty else { return }
     while worker.inFlight.isEmpty, !waiting.isEmpty {
-      let next = waiting.removeFirst()
-      pool.post(.begins(next.name, worker: worker.pid))
-      send(next, to: worker, remainingNanoseconds: next.remainingNanoseconds)
+      for next in takeTogether() {
+        pool.post(.begins(next.name, worker: worker.pid))
+        send(next, to: worker, remainingNanoseconds: next.remainingNanoseconds)
+      }
     }
     if worker.inFlight.isEmpty { dismissIsolation(worker) }
+  }
+
+  /// The first that waits, and those of its half that wait as well.
+  private func takeTogether() -> [Assignment] {
+    let half = waiting.first.flatMap { pool.suspects.half(of: $0.name.id) }
+    guard let half else { return [waiting.removeFirst()] }
+    let together = waiting.filter { pool.suspects.half(of: $0.name.id) == half }
+    waiting.removeAll { pool.suspects.half(of: $0.name.id) == half }
+    return together
   }
 
   private func dismissIsolation(_ worker: WorkerProcess) {
@@ -202,6 +229,7 @@ final class WorkerGroup {
       return advanceIsolation()
     }
     pause.started()
+    if worker === succession?.next { succeed() }
     if isReportedUnhealthy {
       isReportedUnhealthy = false
       pool.news(.healthy(functions: functions))
@@ -237,6 +265,7 @@ final class WorkerGroup {
   private func remove(_ worker: WorkerProcess) {
     members.removeAll { $0 === worker }
     if worker === isolation { isolation = nil }
+    if worker === succession?.former || worker === succession?.next { succession = nil }
   }
 
   // MARK: replacements
@@ -261,6 +290,27 @@ final class WorkerGroup {
     if isolation == nil, !waiting.isEmpty, isolationPause.due <= now {
       isolation = replace(.isolation)
     }
+    pool.rearm()
+  }
+
+  /// A replacement first, so that nothing waits; then the worker ends what it runs, and goes.
+  func recycle(_ worker: WorkerProcess, _ excess: MemoryExcess) {
+    guard stage == .serving, worker.phase == .ready, succession == nil,
+      recyclePause.due <= pool.now,
+      let next = replace(.member)
+    else { return }
+    recyclePause.crashed(at: pool.now)
+    worker.excess = excess
+    members.append(next)
+    succession = (worker, next)
+    pool.rearm()
+  }
+
+  private func succeed() {
+    guard let former = succession?.former else { return }
+    succession = nil
+    members.removeAll { $0 === former }
+    former.drain(until: pool.now + release.drainTime(pool.settings).nanoseconds)
     pool.rearm()
   }
 

@@ -54,13 +54,14 @@ extension WorkerProcess {
     guard let place = inFlight.index(forKey: name) else { return ignore() }
     let answer =
       try kind == .result ? AttemptAnswer(result: payload) : AttemptAnswer(failure: payload)
+    let limits = inFlight.values[place].limits
     if case .succeeded(let value, _, _, _) = answer,
       (value == .streamed) != inFlight.values[place].isStreaming
     {
       throw SpeechFault.streamOutOfOrder(kind)
     }
     finishFlight(at: place)
-    pool.answered(name, answer, by: self)
+    pool.answered(name, group.redaction.hide(in: answer.held(to: limits)), by: self)
   }
 
   private func takeLog(_ name: AttemptName, _ payload: UnsafeRawBufferPointer) throws {
@@ -91,27 +92,5 @@ extension WorkerProcess {
     if ignoredFrames == 1 {
       pool.printed?(pid, "apus: ignored a frame about an attempt that this worker does not have")
     }
-  }
-
-  /// A longer message is cut; the handler library keeps the same limit.
-  private static let messageBytesMax = 65_536
-
-  /// A line of an attempt that is in flight, or was just now.
-  func log(
-    _ name: AttemptName, level: String, _ message: String, at time: WallTime = wallTimeNow(),
-    _ metadata: [HTTPCall.Field] = []
-  ) {
-    let limit = pool.settings.linesPerAttemptMax
-    let count = countLine(of: name)
-    guard count <= limit + 1 else { return }
-    let line =
-      count <= limit
-      ? LogLine(
-        invocation: name.id, attempt: name.attempt, time: time, level: level,
-        message: cut(message, to: WorkerProcess.messageBytesMax), metadata: metadata)
-      : LogLine(
-        invocation: name.id, attempt: name.attempt, time: time, level: "warning",
-        message: "more than \(limit) lines: the rest of this attempt's log is dropped")
-    pool.news(.logged(line))
   }
 }

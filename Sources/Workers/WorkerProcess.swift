@@ -11,21 +11,6 @@ final class WorkerProcess {
   enum Role { case member, isolation }
   typealias Phase = WorkerStatistics.State
 
-  struct Flight {
-    var isStreaming = false
-    var lines = 0
-  }
-
-  struct Lately {
-    /// Runs of a handler; the attempts of a batch are one.
-    var runs = 0
-    /// Of the latest of them, if it is one of a batch.
-    var batch: BatchInFlight?
-    /// The latest of them, or the first of its batch, with what it has printed so far.
-    var name: AttemptName?
-    var flight = Flight()
-  }
-
   /// A turn with much to start lets the worker begin before it is over.
   private static let earlyFlushBytes = 4 << 10
 
@@ -48,7 +33,7 @@ final class WorkerProcess {
   /// Answered since the last frame to this worker.
   ///
   /// Its streams are read in any order, so that what they printed may come after their answers.
-  private(set) var lately = Lately()
+  var lately = Lately()
   private(set) var answered = 0
   var ignoredFrames = 0
   /// Events that are being decoded and no more; asked one after the other, so there are few.
@@ -57,9 +42,13 @@ final class WorkerProcess {
   /// Named by the worker's signal handler.
   var crashed: Set<AttemptName> = []
   private(set) var ending: HostEnding?
-  private(set) var lastLines = LastLines()
+  var lastLines = LastLines()
   /// From the crash on.
-  private(set) var crashLines: CrashLines?
+  var crashLines: CrashLines?
+  /// As of the latest look; 0 before the first.
+  var memoryBytes: Int64 = 0
+  /// Why it is replaced, or would be if that helped.
+  var excess: MemoryExcess?
   /// When this worker needs the pool's timer: hello, ping, kill or report, by phase.
   private(set) var deadline: UInt64?
 
@@ -84,10 +73,12 @@ final class WorkerProcess {
   static func spawn(_ role: Role, in group: WorkerGroup) throws(LoopFault) -> WorkerProcess {
     let worker = WorkerProcess(role, in: group)
     let release = group.release
-    let options = ChildProcess.Options(
+    var options = ChildProcess.Options(
       executable: release.executable, arguments: release.arguments,
       environment: group.environment, workingDirectory: worker.pool.settings.workingDirectory,
       channel: true)
+    options.confinement = group.confinement
+    options.endsItsGroup = true
     let child = try ChildProcess.spawn(options) { worker.didExit($0) }
     worker.child = child
     worker.pid = child.pid
@@ -116,7 +107,7 @@ final class WorkerProcess {
   func start(_ assignment: Assignment, remainingNanoseconds: UInt64) -> Bool {
     let start = Start(assignment, remainingNanoseconds: remainingNanoseconds)
     guard send(.start, assignment.name, { start.write(to: &$0) }) else { return false }
-    inFlight[assignment.name] = Flight()
+    inFlight[assignment.name] = Flight(assignment.function.limits)
     return true
   }
 
@@ -126,7 +117,7 @@ final class WorkerProcess {
     guard send(.startBatch, nil, { frame.write(to: &$0) }) else { return false }
     let together = BatchInFlight(batch.map(\.name))
     for assignment in batch {
-      inFlight[assignment.name] = Flight()
+      inFlight[assignment.name] = Flight(assignment.function.limits)
       batches[assignment.name] = together
     }
     return true
@@ -355,31 +346,5 @@ extension WorkerProcess {
     lately.batch = batch
     lately.name = name
     lately.flight = flight
-  }
-
-  /// A line belongs to an attempt only if no other could have printed it.
-  private func printed(_ line: String, on level: String) {
-    lastLines.append(line)
-    if crashLines != nil {
-      crashLines?.append(line)
-    } else if let name = onlyPrinter {
-      return log(name, level: level, line)
-    }
-    pool.printed?(pid, line)
-  }
-
-  private var onlyPrinter: AttemptName? {
-    guard batches.isEmpty else { return onlyPrinterOfBatch }
-    return inFlight.count + lately.runs == 1 ? inFlight.first?.key ?? lately.name : nil
-  }
-
-  /// Counts a line of an attempt; the count includes this one.
-  func countLine(of name: AttemptName) -> Int {
-    if name == lately.name {
-      lately.flight.lines += 1
-      return lately.flight.lines
-    }
-    inFlight[name]?.lines += 1
-    return inFlight[name]?.lines ?? 1
   }
 }

@@ -1,5 +1,6 @@
 // What the pool is told: its limits, its times and where secrets come from; and what it tells of
 // itself. Values only.
+package import EventLoop
 package import Invocations
 
 import Glibc
@@ -32,8 +33,12 @@ package struct WorkerSettings: Sendable {
   ///
   /// See `Suspects`.
   package var suspectsMax = 4096
-  /// Log lines and printed lines of one attempt; the rest is dropped with one line that says so.
-  package var linesPerAttemptMax = 12_000
+  /// Between two looks at what the workers hold of memory.
+  package var memoryInterval = Duration.milliseconds(500)
+  package var usageReader = UsageReader()
+  package var confinement = Confinement.ofWorkers
+  /// Also bounds what a worker may ask for; a sanitizer reserves far more than it uses.
+  package var boundsData = !WorkerSettings.isSanitized
   package var workingDirectory: String?
   /// Variables of the host that every worker gets.
   package var passedThrough = WorkerSettings.passedThroughNames.reduce(into: [:]) { found, name in
@@ -48,6 +53,9 @@ package struct WorkerSettings: Sendable {
     self.secret = secret
   }
 
+  private static let isSanitized =
+    dlsym(nil, "__tsan_init") != nil || dlsym(nil, "__asan_init") != nil
+
   package static let passedThroughNames = [
     "PATH", "HOME", "LANG", "TZ", "TMPDIR", "APUS_LOG_LEVEL",
   ]
@@ -56,6 +64,18 @@ package struct WorkerSettings: Sendable {
   package static let quickBacktrace =
     "enable=yes,color=no,interactive=no,threads=crashed,images=none,registers=none,"
     + "symbolicate=fast,output-to=stderr"
+}
+
+extension Confinement {
+  /// What every worker has.
+  package static let ofWorkers = {
+    var confinement = Confinement()
+    confinement.endsWithParent = true
+    confinement.hasNoNewPrivileges = true
+    confinement.coreBytesMax = 0
+    confinement.descriptorsMax = 4_096
+    return confinement
+  }()
 }
 
 /// An executable and the functions that it shall run.

@@ -42,6 +42,7 @@ struct ReferenceTests {
     let parts =
       ManifestKeys.timer + ManifestKeys.concurrency + ManifestKeys.rate + ManifestKeys.batch
       + ManifestKeys.debounce + ManifestKeys.retry + ManifestKeys.idempotency
+      + ManifestKeys.limits
     for part in parts { #expect(text.contains("\(part):"), "\(part)") }
   }
 }

@@ -114,6 +114,33 @@ struct CrashTests {
     }
   }
 
+  @Test func `of twenty suspects half run at a time, and a kill from outside costs two turns`()
+    async throws
+  {
+    try await withPool { under in
+      _ = try await under.launch().get()
+      var pid: Int32 = 0
+      for id in 1...20 { pid = under.start(Int64(id), "wait") }
+      kill(pid, SIGKILL)
+      #expect(try await under.lost().others.count == 20)
+      try await under.room()
+      for id in 1...20 { under.start(Int64(id), "wait", attempt: 2) }
+      for half in [1...10, 11...20] {
+        var begun: [Int64] = []
+        for _ in half {
+          begun.append(
+            try await under.first {
+              if case .begins(let name, _) = $0 { name.id.rawValue } else { nil }
+            })
+        }
+        #expect(begun == half.map(Int64.init))
+        #expect(under.pool.statistics.filter(\.isIsolation).map(\.inFlight) == [10])
+        for id in half { under.pool.cancel(name(Int64(id), 2)) }
+        for id in half { _ = try await under.answer(to: Int64(id)) }
+      }
+    }
+  }
+
   @Test func `a suspect that is cancelled before its turn is given back`() async throws {
     try await withPool { under in
       _ = try await under.launch().get()
@@ -251,16 +278,15 @@ struct CrashTests {
   }
 
   @Test func `a flood of lines is cut off with one line that says so`() async throws {
-    try await withPool {
-      $0.linesPerAttemptMax = 50
-    } _: { under in
+    try await withPool { under in
       _ = try await under.launch().get()
-      under.start(1, "flood")
+      under.start(1, "flood", limits: FunctionLimits(logLines: 50))
       _ = try await under.answer(to: 1)
       let lines = under.unread.compactMap { if case .logged(let line) = $0 { line } else { nil } }
       #expect(lines.count == 51)
       #expect(
-        lines.last?.message == "more than 50 lines: the rest of this attempt's log is dropped")
+        lines.last?.message
+          == "more than 50 lines ('limits.logLines'): the rest of this attempt's log is dropped")
       under.start(2, "echo")
       #expect(try await under.text(of: 2) == "{}")
     }

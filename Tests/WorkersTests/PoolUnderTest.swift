@@ -36,8 +36,12 @@ final class PoolUnderTest {
   }
 
   @discardableResult
-  func start(_ id: Int64, _ handler: String, attempt: Int = 1, data: String = "{}") -> Int32 {
-    pool.start(assignment(id, handler, attempt: attempt, data: Array(data.utf8)))
+  func start(
+    _ id: Int64, _ handler: String, attempt: Int = 1, data: String = "{}",
+    limits: FunctionLimits = FunctionLimits()
+  ) -> Int32 {
+    pool.start(
+      assignment(id, handler, attempt: attempt, data: Array(data.utf8), limits: limits))
   }
 
   /// The oldest news that fits and was not awaited before.
@@ -161,16 +165,18 @@ private func path(beside name: String) -> String {
 
 func scripted(
   _ name: String = "scripted", handler: String = "echo", environment: [String: String] = [:],
-  secrets: [String] = [], worker: WorkerKind = .shared, timeout: Duration = .seconds(30)
+  secrets: [String] = [], worker: WorkerKind = .shared, timeout: Duration = .seconds(30),
+  limits: FunctionLimits = FunctionLimits()
 ) -> FunctionDeclaration {
   FunctionDeclaration(
     name: name, handler: handler, triggers: [.queue("scripted")], timeout: timeout,
-    environment: environment, secrets: secrets, worker: worker)
+    limits: limits, environment: environment, secrets: secrets, worker: worker)
 }
 
 func assignment(
   _ id: Int64, _ handler: String, of function: String = "scripted", attempt: Int = 1,
-  data: [UInt8] = Array("{}".utf8), remaining: Duration = .seconds(30)
+  data: [UInt8] = Array("{}".utf8), remaining: Duration = .seconds(30),
+  limits: FunctionLimits = FunctionLimits()
 ) -> Assignment {
   let created = WallTime(milliseconds: 1_700_000_000_123)
   let acceptance = Acceptance(
@@ -181,7 +187,8 @@ func assignment(
     call: HTTPCall(method: "POST", path: "/orders", query: nil, parameters: [], headers: []),
     cause: InvocationID(rawValue: 77), createdAt: created, dueAt: created, attemptsMax: 3)
   return Assignment(
-    name: name(id, attempt), function: scripted(function, handler: handler), attemptsMax: 3,
+    name: name(id, attempt), function: scripted(function, handler: handler, limits: limits),
+    attemptsMax: 3,
     failures: 1, acceptance: acceptance, remainingNanoseconds: remaining.nanoseconds)
 }
 

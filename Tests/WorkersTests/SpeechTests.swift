@@ -36,6 +36,7 @@ struct SpeechTests {
 
   @Test(arguments: [
     ("nonsense", "a frame of unknown kind 97"),
+    ("huge", "a frame of 1073741824 bytes; the limit is 16777216"),
     ("host-frame", "a drain frame, which only the host sends"),
     ("stream-without-head", "a responseBody frame out of the order of a streamed response"),
   ])
@@ -50,6 +51,28 @@ struct SpeechTests {
       try await under.room()
       under.start(2, "echo")
       #expect(try await under.text(of: 2) == "{}")
+    }
+  }
+
+  @Test func `an answer for an older or a younger attempt is none`() async throws {
+    try await withPool { under in
+      _ = try await under.launch().get()
+      under.start(1, "older", attempt: 2)
+      #expect(try await under.text(of: 1) == "2")
+      #expect(under.pool.statistics.map(\.ignoredFrames) == [2])
+      #expect(!under.unread.contains { if case .answered = $0 { true } else { false } })
+    }
+  }
+
+  @Test func `an answer for what another worker runs is none`() async throws {
+    try await withPool { under in
+      let functions = [scripted("a"), scripted("b", worker: .dedicated)]
+      _ = try await under.launch(functions).get()
+      _ = under.pool.start(assignment(1, "wait", of: "a"))
+      _ = under.pool.start(assignment(2, "for-another", of: "b"))
+      _ = try await under.answer(to: 2)
+      #expect(under.pool.statistics.map(\.ignoredFrames) == [0, 1])
+      #expect(under.pool.statistics.map(\.inFlight) == [1, 0])
     }
   }
 

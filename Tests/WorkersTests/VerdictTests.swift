@@ -1,5 +1,6 @@
 // The pure parts: blame, suspects, lines, times.
 import EventLoop
+import Glibc
 import Invocations
 import Testing
 
@@ -51,6 +52,23 @@ struct VerdictTests {
     #expect(one.culprits == [name(1)] && one.suspects.isEmpty)
   }
 
+  @Test func `who filled a worker is known only of a fresh one`() {
+    let excess = MemoryExcess(bytes: 900 << 20, limit: 512 << 20)
+    let fresh = Verdict(
+      inFlight: [name(1)], crashed: [], ending: .outOfMemory(excess, isFresh: true))
+    #expect(fresh.culprits == [name(1)] && fresh.suspects.isEmpty)
+    let used = Verdict(
+      inFlight: [name(1)], crashed: [], ending: .outOfMemory(excess, isFresh: false))
+    #expect(used.culprits.isEmpty && used.suspects == [name(1)] && used.others == [name(1)])
+    let several = Verdict(
+      inFlight: three, crashed: [], ending: .outOfMemory(excess, isFresh: true))
+    #expect(several.suspects == three && several.culprits.isEmpty)
+    #expect(
+      describe(.signal(SIGKILL), .outOfMemory(excess, isFresh: true))
+        == "signal 9 (SIGKILL): killed, as it held 900 MiB, and 'limits.memory' of its functions is "
+        + "512 MiB")
+  }
+
   @Test func `whom the host ends for its own reasons is given back`() {
     for ending in [HostEnding.silent, .drainTimeout, .dismissed, .saidNoHello] {
       let verdict = Verdict(inFlight: three, crashed: [], ending: ending)
@@ -60,27 +78,48 @@ struct VerdictTests {
 }
 
 struct SuspectsTests {
+  private func ids(_ numbers: ClosedRange<Int64>) -> [InvocationID] {
+    numbers.map { InvocationID(rawValue: $0) }
+  }
+
   @Test func `the oldest suspects are forgotten at the limit`() {
     var suspects = Suspects(limit: 3)
-    for id in 1...5 { suspects.remember(InvocationID(rawValue: Int64(id))) }
+    for id in ids(1...5) { suspects.remember([id]) }
     #expect(suspects.count == 3)
     #expect(!suspects.contains(InvocationID(rawValue: 2)))
     #expect(suspects.contains(InvocationID(rawValue: 3)))
     suspects.forget(InvocationID(rawValue: 3))
-    for id in 6...100 { suspects.remember(InvocationID(rawValue: Int64(id))) }
+    suspects.remember(ids(6...100))
     #expect(suspects.count == 3)
     #expect(suspects.contains(InvocationID(rawValue: 100)))
   }
 
   @Test func `a suspect that returned is as young as its return`() {
     var suspects = Suspects(limit: 2)
-    let ids = (1...3).map { InvocationID(rawValue: Int64($0)) }
-    suspects.remember(ids[0])
+    let ids = ids(1...3)
+    suspects.remember([ids[0]])
     suspects.forget(ids[0])
-    suspects.remember(ids[1])
-    suspects.remember(ids[0])
-    suspects.remember(ids[2])
+    suspects.remember([ids[1]])
+    suspects.remember([ids[0]])
+    suspects.remember([ids[2]])
     #expect(suspects.contains(ids[0]) && suspects.contains(ids[2]))
+  }
+
+  @Test func `they are halved each time, until each is alone`() {
+    var suspects = Suspects(limit: 100)
+    var together = ids(1...20)
+    var steps: [Int] = []
+    while together.count > 1 {
+      suspects.remember(together)
+      let halves = Dictionary(grouping: together) { suspects.half(of: $0) }
+      #expect(halves.count == 2 && halves[nil] == nil)
+      together = halves.values.max { $0.count < $1.count } ?? []
+      steps.append(together.count)
+    }
+    #expect(steps == [10, 5, 3, 2, 1])
+    suspects.remember(together)
+    #expect(suspects.half(of: together[0]) != nil)
+    #expect(suspects.half(of: InvocationID(rawValue: 77)) == nil)
   }
 }
 

@@ -22,10 +22,16 @@ struct ServeCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The executable that holds the handlers.", valueName: "executable"))
   var worker: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "The user that workers run as, where the host runs as root (default: the host's own).",
+      valueName: "name"))
+  var workerUser: String?
+
   @OptionGroup var host: HostOptions
 
   func run() throws {
-    let settings = try host.settings([.worker: worker])
+    let settings = try host.settings([.worker: worker, .workerUser: workerUser])
     guard !host.printConfig else {
       let names = Settings.Name.allCases.filter { !Settings.Name.ofBuilding.contains($0) }
       return Terminal.show(settings.table(of: names, token: Environment.token).lines(.output))
@@ -40,6 +46,7 @@ struct ServeCommand: ParsableCommand {
     let set = try ManifestReader.read(texts: texts, now: nil).get()
     var host = try settings.hostSettings(set, executable: executable)
     host.manifests = texts
+    if let name = settings[.workerUser]?.text { host.workerUser = try WorkerUser(name) }
     try serve(host)
   }
 

@@ -72,11 +72,17 @@ struct HostOptions: ParsableArguments {
       "How long running work may take to end after SIGTERM (default: 30s).", valueName: "duration"))
   var drain: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Whether a worker that crashes may leave a core file (default: off).", valueName: "on|off"))
+  var coreFiles: String?
+
   func settings(_ others: [Settings.Name: String?]) throws(CommandFault) -> Settings {
     let own: [Settings.Name: String?] = [
       .manifests: manifests, .data: data, .functionDoor: functionDoor, .controlDoor: controlDoor,
       .controlNames: controlNames, .keepSucceeded: keepSucceeded, .keepDead: keepDead,
       .workers: workers, .durability: durability, .grace: grace, .drain: drain,
+      .coreFiles: coreFiles,
     ]
     let flags = own.merging(others) { _, other in other }.compactMapValues { $0 }
     let environment = Environment.variables
@@ -85,6 +91,9 @@ struct HostOptions: ParsableArguments {
       flags: flags, environment: environment, file: try ConfigFile.find(named: path))
   }
 }
+
+/// A setting with two positions.
+private enum Switch: String, CaseIterable { case on, off }
 
 extension Settings {
   func hostSettings(_ set: ManifestSet, executable: String) throws(CommandFault) -> HostSettings {
@@ -102,6 +111,9 @@ extension Settings {
     host.workersPerGroup = try count(.workers)
     host.grace = try duration(.grace)
     host.drainTime = try duration(.drain)
+    var coreFiles = Switch.off
+    try read(.coreFiles, into: &coreFiles)
+    host.keepsCoreFiles = coreFiles == .on
     host.secret = SecretsFile.lookup(in: host.dataDirectory)
     host.version = ApusCommand.version
     // Once at the start, where a mistake in the file can still be said.

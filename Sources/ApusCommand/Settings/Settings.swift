@@ -13,13 +13,15 @@ struct Settings {
     case workers, durability, grace, drain
     case keepSucceeded = "keep-succeeded"
     case keepDead = "keep-dead"
+    case workerUser = "worker-user"
+    case coreFiles = "core-files"
 
     var variable: String { "APUS_" + rawValue.uppercased().replacing("-", with: "_") }
 
     var fallback: String? {
       switch self {
       case .manifests: "Manifests"
-      case .worker, .product: nil
+      case .worker, .product, .workerUser: nil
       case .package: "."
       case .configuration: "debug"
       case .data: ".apus"
@@ -30,6 +32,7 @@ struct Settings {
       case .durability: "disk"
       case .keepSucceeded: "7d"
       case .keepDead: "30d"
+      case .coreFiles: "off"
       case .grace: "5s"
       case .drain: "30s"
       }

@@ -117,6 +117,8 @@ package enum RecordNews: Sendable {
 package enum RecordLimits {
   /// Changes not yet on disk: about a quarter of a second of a fast disk's work.
   package static let backlogMax = 20_000
+  /// Log lines handed over and not yet on disk; more are dropped, and their attempt's log says so.
+  package static let logBytesMax = 64 << 20
 }
 
 /// What the store knew when the host started.

@@ -138,6 +138,9 @@ package enum WorkerNews: Sendable {
 }
 
 package struct LostWorker: Sendable {
+  package static let crashed = "crashed"
+  package static let outOfMemory = "out-of-memory"
+
   package var pid: Int32
   /// `signal 4 (SIGILL)`, `exit status 1`.
   package var how: String
@@ -149,13 +152,16 @@ package struct LostWorker: Sendable {
   package var lastWords: String?
   /// True when the host itself killed it, for `culprits` that ignored their cancellation.
   package var wasKilledByHost: Bool
+  /// Of the error of the culprits: `crashed`, or `out-of-memory`.
+  package var code: String
 
   package init(
     pid: Int32, how: String, culprits: [AttemptName], others: [AttemptName],
-    wasKilledByHost: Bool, lastWords: String? = nil
+    wasKilledByHost: Bool, lastWords: String? = nil, code: String = LostWorker.crashed
   ) {
     self.pid = pid
     self.lastWords = lastWords
+    self.code = code
     self.how = how
     self.culprits = culprits
     self.others = others

@@ -6,6 +6,7 @@ import Glibc
 
 @main struct CrashingWorker: FunctionApp {
   var functions: [any Function] {
+    Misbehaving.failAtStart()
     Handler("Wait") { (_: NoInput, context) in
       context.logger.info("waiting")
       try await untilCancelled()
@@ -63,6 +64,7 @@ import Glibc
     }
     Handler("Fail") { (_: NoInput, _) in throw Reject("no") }
     Printing.functions
+    Misbehaving.functions
   }
 }
 

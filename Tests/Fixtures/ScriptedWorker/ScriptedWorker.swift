@@ -168,6 +168,19 @@ struct ScriptedWorker {
       answer(FrameHead(kind: .result, attempt: 9, invocation: 4711), .nothing)
       log(FrameHead(kind: .log, attempt: 9, invocation: 4711), "from nowhere")
       answer(head, .nothing)
+    case "older":
+      for other in [head.attempt - 1, head.attempt + 1] {
+        answer(FrameHead(kind: .result, attempt: other, invocation: head.invocation), .nothing)
+      }
+      answer(head, .json(Array("\(head.attempt)".utf8)))
+    case "for-another":
+      answer(FrameHead(kind: .result, attempt: 1, invocation: 1), .nothing)
+      answer(head, .nothing)
+    case "huge":
+      // The head of a frame of a gibibyte, which nobody may ask the host to hold.
+      withUnsafeBytes(of: UInt32(1 << 30).littleEndian) { send(ScriptedWorker.channel, $0) }
+      let rest = [UInt8](repeating: 0, count: 1 << 20)
+      rest.withUnsafeBytes { send(ScriptedWorker.channel, $0) }
     case "nonsense": write("not a frame, but a sentence of some length")
     case "host-frame":
       outgoing.append(.drain)

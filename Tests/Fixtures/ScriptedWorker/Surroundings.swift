@@ -40,12 +40,14 @@ func sleepForEver() -> Never {
   while true { pause() }
 }
 
-/// A child with our streams; its process id.
+/// A child with our streams that leaves our group; its process id.
 func spawnSleeper() -> pid_t {
   var pid: pid_t = 0
-  let words: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("1000"), nil]
+  let words: [UnsafeMutablePointer<CChar>?] = [
+    strdup("setsid"), strdup("sleep"), strdup("1000"), nil,
+  ]
   defer { for word in words { free(word) } }
-  return posix_spawnp(&pid, "sleep", nil, nil, words, nil) == 0 ? pid : 0
+  return posix_spawnp(&pid, "setsid", nil, nil, words, nil) == 0 ? pid : 0
 }
 
 func say(_ descriptor: Int32, _ text: String) {

@@ -2,21 +2,19 @@
 // and the loop reads none. So many looks wait at most.
 
 import Dispatch
-import EventLoop
-import Invocations
 import Synchronization
-import Workers
 
-final class UsageReader: Sendable {
-  static let looksMax = 16
+package final class UsageReader: Sendable {
+  package static let looksMax = 16
 
   // A serial queue is one thread at a time, made when there is something to do.
   private let thread = DispatchQueue(label: "apus.usage")
   private let waiting = Mutex(0)
-  let began = (wall: SystemClocks().wall, monotonic: SystemClocks().monotonic)
+
+  package init() {}
 
   /// Those that are gone are left out; false, and no answer, when too many looks wait.
-  func read(
+  package func read(
     _ pids: [Int32], then: @escaping @Sendable ([Int32: WorkerUsage.Reading]) -> Void
   ) -> Bool {
     let isTaken = waiting.withLock { count in

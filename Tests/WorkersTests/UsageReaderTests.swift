@@ -4,7 +4,7 @@ import Dispatch
 import Glibc
 import Testing
 
-@testable import Hosting
+import Workers
 
 struct UsageReaderTests {
   @Test func `at the limit one more look is refused, and is taken when there is room`() {
