@@ -66,6 +66,7 @@ extension JSONWriter {
       json.field("inFlight", status.inFlight)
       json.field("attempts", status.attempts)
       json.usage(status.memoryBytes, status.memoryPeakBytes, status.cpuMicroseconds)
+      json.field("memoryLimit", status.memoryBytesMax)
     }
   }
 

@@ -19,11 +19,14 @@ package struct WorkerStatus: Sendable, Equatable {
   /// The most that it ever had at once.
   package var memoryPeakBytes: Int64
   package var cpuMicroseconds: Int64
+  /// What it may have; above it is replaced.
+  package var memoryBytesMax: Int
 
   package init(
     pid: Int32, executable: String, release: Int?, functions: [String], state: String,
     startedAt: WallTime?, inFlight: Int, attempts: Int, memoryBytes: Int64 = 0,
-    memoryPeakBytes: Int64 = 0, cpuMicroseconds: Int64 = 0
+    memoryPeakBytes: Int64 = 0, cpuMicroseconds: Int64 = 0,
+    memoryBytesMax: Int = FunctionLimits().memoryBytes
   ) {
     self.pid = pid
     self.executable = executable
@@ -36,5 +39,6 @@ package struct WorkerStatus: Sendable, Equatable {
     self.memoryBytes = memoryBytes
     self.memoryPeakBytes = memoryPeakBytes
     self.cpuMicroseconds = cpuMicroseconds
+    self.memoryBytesMax = memoryBytesMax
   }
 }

@@ -11,7 +11,7 @@ extension ProcessWorkerPool {
         pid: seen.pid, executable: worker.group.release.executable,
         release: worker.group.release.recorded, functions: seen.functions,
         state: seen.state.word, startedAt: seen.startedAt, inFlight: seen.inFlight,
-        attempts: seen.answered + seen.inFlight)
+        attempts: seen.answered + seen.inFlight, memoryBytesMax: worker.group.memoryBytesMax)
     }
   }
 }

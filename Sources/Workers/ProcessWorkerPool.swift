@@ -218,7 +218,7 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
 
   func ended(_ worker: WorkerProcess, _ exit: ChildExit) {
     workers.removeAll { $0 === worker }
-    let how = describe(exit, worker.ending) + worker.excessWords
+    let how = describe(exit, worker.ending) + worker.memoryWords
     reportLoss(of: worker, how: how)
     news(.workerEnded(pid: worker.pid, how: how, expected: worker.isDismissed))
     if let launch = launching, launch.groups.contains(where: { $0 === worker.group }) {

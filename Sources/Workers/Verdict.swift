@@ -26,7 +26,7 @@ enum HostEnding: Equatable {
 struct Verdict: Equatable {
   var culprits: [AttemptName] = []
   var others: [AttemptName] = []
-  /// To be run alone, when they run again: others of whom one may be the culprit.
+  /// To be run apart, in halves, when they run again: others of whom one may be the culprit.
   ///
   /// A batch with mates is all suspects and no culprit: it ran in one run of the handler, and nobody
   /// can say which event it was until each has run alone.

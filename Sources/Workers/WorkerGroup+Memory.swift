@@ -47,9 +47,14 @@ extension WorkerGroup {
 }
 
 extension WorkerProcess {
-  /// Of the end of one that was replaced for its memory.
-  var excessWords: String {
-    guard let excess, ending == nil, isDismissed else { return "" }
+  /// Of the end of one that was replaced for its memory, or was refused more.
+  var memoryWords: String {
+    guard ending == nil else { return "" }
+    if crashCode == LostWorker.outOfMemory {
+      return
+        ": refused memory; 'limits.memory' of its functions is \(group.memoryBytesMax >> 20) MiB"
+    }
+    guard let excess, isDismissed else { return "" }
     return ": replaced, as \(excess.words)"
   }
 
@@ -64,5 +69,5 @@ extension WorkerProcess {
   }
 
   /// How the Swift runtime says that it was given no memory.
-  private static let refusal = "Could not allocate memory"
+  private static let refusal = "Fatal error: failed to allocate "
 }

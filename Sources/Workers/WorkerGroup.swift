@@ -1,5 +1,5 @@
 // The processes that run the same functions in the same environment: how many there are, which one
-// takes the next attempt, when a dead one is replaced. Suspects wait here for their turn to run alone.
+// takes the next attempt, when a dead one is replaced. Suspects wait here for their turn to run apart.
 import EventLoop
 import Invocations
 
@@ -99,7 +99,7 @@ final class WorkerGroup {
     return free.pid
   }
 
-  /// Returns 0 where no process is there yet for the first that runs alone.
+  /// Returns 0 where no process is there yet for the first that runs apart.
   func start(batch: [Assignment]) -> Int32 {
     let together = batch.filter { !pool.suspects.contains($0.name.id) }
     let alone = batch.filter { pool.suspects.contains($0.name.id) }
@@ -164,7 +164,7 @@ final class WorkerGroup {
 
   private func giveBack(_ name: AttemptName) {
     let lost = LostWorker(
-      pid: isolation?.pid ?? 0, how: "it waited to run alone", culprits: [], others: [name],
+      pid: isolation?.pid ?? 0, how: "it waited to run apart", culprits: [], others: [name],
       wasKilledByHost: false)
     pool.post(.lost(lost))
   }

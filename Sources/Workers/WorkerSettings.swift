@@ -144,7 +144,7 @@ package struct WorkerStatistics: Sendable, Equatable {
   package var release: Int
   /// The functions whose attempts it runs.
   package var functions: [String]
-  /// It runs suspects, one at a time.
+  /// It runs suspects, those of one half at a time.
   package var isIsolation: Bool
   package var state: State
   package var inFlight: Int

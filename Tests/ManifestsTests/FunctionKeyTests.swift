@@ -122,6 +122,29 @@ struct FunctionKeyTests {
     }
   }
 
+  @Test func `each limit is read, and has limits of its own`() throws {
+    let text = "limits: { memory: 32MiB, result: 1B, emits: 0, logLines: 0, logSize: 1KiB }"
+    #expect(
+      try declaration(with: text).limits
+        == FunctionLimits(
+          memoryBytes: 32 << 20, resultBytes: 1, emitted: 0, logLines: 0, logBytes: 1024))
+    let highest =
+      "limits: { memory: 1024GiB, result: 15MiB, emits: 1000, logLines: 10000, logSize: 64MiB }"
+    #expect(
+      try declaration(with: highest).limits
+        == FunctionLimits(
+          memoryBytes: 1 << 40, resultBytes: 15 << 20, emitted: 1000, logLines: 10_000,
+          logBytes: 64 << 20))
+    #expect(try declaration(with: "limits: {}").limits == FunctionLimits())
+    for (part, range) in [
+      ("memory: 31MiB", "32MiB…1024GiB"), ("result: 16MiB", "1B…15MiB"), ("emits: 1001", "0…1000"),
+      ("logLines: 10001", "0…10000"), ("logSize: 65MiB", "1KiB…64MiB"),
+    ] {
+      let found = faults("limits: { \(part) }")
+      #expect(found.count == 1 && found[0].contains("must be \(range); got"), "\(part): \(found)")
+    }
+  }
+
   @Test func `each part of a retry is read`() throws {
     let retry = try declaration(
       with: "retry: { attempts: 100, first: 2s, factor: 1.5, max: 2s, jitter: none, maxAge: 30d }"

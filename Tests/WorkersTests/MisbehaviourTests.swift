@@ -125,9 +125,9 @@ struct MisbehaviourTests {
 
   @Test func `a flood over the pipes is bounded by the log's limits`() async throws {
     try await withPool { under in
-      try await launch(under, FunctionLimits(logLines: 100))
-      under.start(1, "FloodPipes", data: "16")
-      #expect(try await under.text(of: 1) == "16")
+      try await launch(under)
+      under.start(1, "FloodPipes", data: "4", limits: FunctionLimits(logLines: 100))
+      #expect(try await under.text(of: 1) == "4")
       let lines = under.unread.compactMap { if case .logged(let line) = $0 { line } else { nil } }
       #expect(lines.count <= 101)
     }
@@ -138,8 +138,8 @@ struct MisbehaviourTests {
       (FunctionLimits(logLines: 10), "logLines"), (FunctionLimits(logBytes: 15), "logSize"),
     ] {
       try await withPool { under in
-        try await launch(under, limits)
-        under.start(1, "LogMany", data: "1000")
+        try await launch(under)
+        under.start(1, "LogMany", data: "1000", limits: limits)
         _ = try await under.answer(to: 1)
         let lines = under.unread.compactMap { if case .logged(let line) = $0 { line } else { nil } }
         #expect(lines.dropLast().map(\.message) == (0..<lines.count - 1).map(String.init))
@@ -165,7 +165,7 @@ struct MisbehaviourTests {
   @Test func `a result that fits no frame is refused where it is made`() async throws {
     try await withPool { under in
       try await launch(under)
-      under.start(1, "Large", data: "\(64 << 20)")
+      under.start(1, "Large", data: "\(17 << 20)")
       let error = try await failure(of: 1, in: under).error
       #expect(error.code == "result-too-large" && error.type == "ResultTooLarge")
     }
@@ -253,6 +253,8 @@ struct MisbehaviourTests {
       let lost = try await under.lost()
       #expect(lost.culprits == [name(2)] && lost.others == [name(1)])
       #expect(lost.code == LostWorker.outOfMemory, "\(lost)")
+      #expect(lost.how.hasSuffix(": refused memory; 'limits.memory' of its functions is 128 MiB"))
+      #expect(lost.lastWords?.contains("failed to allocate 4294967") == true)
     }
   }
 

@@ -12,7 +12,7 @@ package protocol WorkerPool: AnyObject {
   ///
   /// All are of one function, within `BatchLimits`, and no invocation is there twice. Asked only
   /// after `hasRoom`: a batch may pass the limit of a worker that has room for one of it. Returns
-  /// the process id of that worker. Suspects are taken out and run alone, each as a batch of one.
+  /// the process id of that worker. Suspects are taken out and run apart, each as a batch of one.
   func start(batch: [Assignment]) -> Int32
 
   /// Asks the handler to stop (Task cancellation). The attempt still ends with news of its own.
@@ -118,7 +118,7 @@ package enum HandlerValue: Sendable, Equatable {
 
 package enum WorkerNews: Sendable {
   case answered(AttemptName, AttemptAnswer)
-  /// The attempt has no process yet: it waits for its turn to run alone, and its time stands still.
+  /// The attempt has no process yet: it waits for its turn to run apart, and its time stands still.
   case waits(AttemptName)
   /// Its turn has come; its time begins.
   case begins(AttemptName, worker: Int32)
