@@ -42,12 +42,13 @@ package struct StoreSurroundings: Sendable, Equatable {
 
   private static func wide(in directory: String) -> [Permission] {
     let files = ["apus.db", "apus.db-wal", "apus.db-shm", "lock"]
-    // A group may pass through: that of the user that workers run as.
-    let rules = [(directory, 0o710)] + files.map { ("\(directory)/\($0)", 0o600) }
+    let rules = [(directory, 0o700)] + files.map { ("\(directory)/\($0)", 0o600) }
     return rules.compactMap { path, modeMax in
       var status = stat()
       guard stat(path, &status) == 0 else { return nil }
       let mode = Int(status.st_mode & 0o777)
+      // The group of the user that workers run as passes through, and reads nothing.
+      if path == directory, mode == 0o710 { return nil }
       return mode & ~modeMax == 0 ? nil : Permission(path: path, mode: mode, modeMax: modeMax)
     }
   }

@@ -191,6 +191,8 @@ struct StoreCheckupTests {
   @Test func `permissions that are wider than the owner's are listed`() throws {
     try make()
     #expect(try report().surroundings.wide.isEmpty)
+    chmod(folder.path, 0o710)
+    #expect(try report().surroundings.wide.isEmpty)
     chmod(folder.path, 0o755)
     chmod(file, 0o640)
     #expect(
