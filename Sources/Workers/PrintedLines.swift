@@ -76,3 +76,32 @@ struct CrashLines {
     if lines.count < CrashLines.linesMax && bytes <= CrashLines.bytesMax { lines.append(line) }
   }
 }
+
+/// Lines that belong to no attempt go to the host's own log: so many in a stretch of time, or one
+/// handler would fill it.
+struct LooseLines {
+  static let linesMax = 1_000
+  static let stretch: UInt64 = 10_000_000_000
+  private var began: UInt64 = 0
+  private var taken = 0
+  private var dropped = 0
+
+  /// Monotonic nanoseconds.
+  mutating func admits(at now: UInt64) -> Bool {
+    if now - min(now, began) >= Self.stretch || began == 0 {
+      began = max(now, 1)
+      taken = 0
+    }
+    taken += 1
+    if taken > Self.linesMax { dropped += 1 }
+    return taken <= Self.linesMax
+  }
+
+  /// What there is to say of lines that were not taken, once.
+  mutating func takeRemark() -> String? {
+    guard dropped > 0 else { return nil }
+    defer { dropped = 0 }
+    return "apus: \(dropped) lines of this worker were dropped: more than \(Self.linesMax) in "
+      + "\(Self.stretch / 1_000_000_000) s that belong to no attempt"
+  }
+}

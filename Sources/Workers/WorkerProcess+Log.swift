@@ -47,7 +47,13 @@ extension WorkerProcess {
     } else if let name = onlyPrinter {
       return log(name, level: level, line)
     }
+    guard looseLines.admits(at: pool.now) else { return }
+    remarkDropped()
     pool.printed?(pid, line)
+  }
+
+  func remarkDropped() {
+    if let remark = looseLines.takeRemark() { pool.printed?(pid, remark) }
   }
 
   private var onlyPrinter: AttemptName? {

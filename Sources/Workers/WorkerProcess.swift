@@ -43,6 +43,7 @@ final class WorkerProcess {
   var crashed: Set<AttemptName> = []
   private(set) var ending: HostEnding?
   var lastLines = LastLines()
+  var looseLines = LooseLines()
   /// From the crash on.
   var crashLines: CrashLines?
   /// As of the latest look; 0 before the first.
@@ -333,6 +334,7 @@ extension WorkerProcess {
     for stream in [child.channel, child.output, child.errors] { stream?.close() }
     outputCutter.finish { printed($0, on: "stdout") }
     errorsCutter.finish { printed($0, on: "stderr") }
+    remarkDropped()
     pool.ended(self, exit)
   }
 

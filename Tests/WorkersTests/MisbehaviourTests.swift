@@ -133,6 +133,21 @@ struct MisbehaviourTests {
     }
   }
 
+  @Test func `a flood that is nobody's does not fill the host's log`() async throws {
+    try await withPool { under in
+      try await launch(under)
+      under.start(1, "Wait")
+      _ = try await line(of: 1, in: under)
+      under.start(2, "FloodPipes", data: "4")
+      #expect(try await under.text(of: 2) == "4")
+      #expect(under.printed.unread.count < 8 * 1024)
+      under.pool.cancel(name(1))
+      _ = try await under.answer(to: 1)
+      await under.stop()
+      #expect(under.printed.unread.contains { $0.contains("lines of this worker were dropped") })
+    }
+  }
+
   @Test func `lines have a limit of their number and one of their size`() async throws {
     for (limits, key) in [
       (FunctionLimits(logLines: 10), "logLines"), (FunctionLimits(logBytes: 15), "logSize"),

@@ -158,6 +158,17 @@ struct PrintedLinesTests {
     #expect(long.lines.count == 65)
   }
 
+  @Test func `of lines that are nobody's so many are taken in a stretch of time`() {
+    var loose = LooseLines()
+    let taken = (0..<3_000).count { _ in loose.admits(at: 5) }
+    #expect(taken == LooseLines.linesMax)
+    let isTakenLater = loose.admits(at: 5 + LooseLines.stretch)
+    #expect(isTakenLater)
+    let remarks = [loose.takeRemark(), loose.takeRemark()]
+    #expect(remarks[0]?.hasPrefix("apus: 2000 lines of this worker were dropped") == true)
+    #expect(remarks[1] == nil)
+  }
+
   @Test func `last lines are the last`() {
     var last = LastLines()
     for number in 1...1000 { last.append("\(number)") }
