@@ -11,6 +11,7 @@ final class HostProcess {
   let controlDoor: HTTPClient
   private let process: Process
   let control: HTTPClient.Address
+  let functionAddress: HTTPClient.Address
   var controlAddress: HTTPClient.Address { control }
   var processID: Int32 { process.processIdentifier }
 
@@ -40,7 +41,8 @@ final class HostProcess {
     self.process = process
     self.directory = directory
     let addresses = try #require(try JSONSerialization.jsonObject(with: doors) as? [String: Any])
-    functionDoor = HTTPClient(try Self.address(addresses["functionDoor"]))
+    functionAddress = try Self.address(addresses["functionDoor"])
+    functionDoor = HTTPClient(functionAddress)
     control = try Self.address(addresses["controlDoor"])
     controlDoor = HTTPClient(control)
   }
