@@ -139,7 +139,7 @@ let package = Package(
     tests(of: "Schedules"),
     tests(of: "Manifests", imports: ["Invocations"]),
     tests(of: "Releases", imports: ["Invocations", "Manifests"]),
-    tests(of: "EventSources", imports: ["Invocations", "Schedules"]),
+    tests(of: "EventSources", imports: ["Invocations", "Schedules", "Digests"]),
     tests(of: "Routing", imports: ["Invocations"]),
     tests(of: "Dispatching", imports: ["Invocations", "TestSupport"]),
     tests(
@@ -159,7 +159,9 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "HostTests",
-      dependencies: ["EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker"],
+      dependencies: [
+        "EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker", "Digests", "EventSources",
+      ],
       swiftSettings: strict),
     .testTarget(name: "HouseRules", swiftSettings: strict),
     .target(

@@ -236,7 +236,7 @@ extension FunctionReader {
     return secrets
   }
 
-  private mutating func requireVariableName(_ name: String, at location: ManifestLocation) {
+  mutating func requireVariableName(_ name: String, at location: ManifestLocation) {
     guard !ManifestForms.isVariableName(name) else { return }
     note(
       "a variable's name has letters, digits and _ and begins with no digit; got "

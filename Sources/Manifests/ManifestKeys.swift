@@ -7,8 +7,9 @@ enum ManifestKeys {
     "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "environment",
     "secrets", "worker", "durability", "fields", "keep",
   ]
-  static let trigger = ["queue", "timer", "http", "batch"]
+  static let trigger = ["queue", "timer", "http", "batch", "verify"]
   static let source = ["queue", "timer", "http"]
+  static let verify = ["scheme", "secret", "tolerance"]
   static let timer = ["cron", "every", "at", "timezone", "missed"]
   static let missed = ["all"]
   static let concurrency = ["limit", "per", "limitPer"]

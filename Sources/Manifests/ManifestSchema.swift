@@ -60,7 +60,7 @@ package enum ManifestSchema {
             "oneOf": [
               { "required": ["queue"] }, { "required": ["timer"] }, { "required": ["http"] }
             ],
-            "dependentRequired": { "batch": ["queue"] },
+            "dependentRequired": { "batch": ["queue"], "verify": ["http"] },
             "properties": {
               "queue": {
                 "description": "Messages of this queue; a queue triggers one function.",
@@ -73,7 +73,8 @@ package enum ManifestSchema {
                 "pattern": "^(\#(RouteForm.methods.joined(separator: "|"))) +/[^ ?#]*$",
                 "maxLength": \#(ManifestLimits.routeBytes.upperBound + 8)
               },
-              "batch": { "$ref": "#/$defs/batch" }
+              "batch": { "$ref": "#/$defs/batch" },
+              "verify": { "$ref": "#/$defs/verify" }
             }
           }
         }

@@ -42,7 +42,8 @@ private func lookUpSecrets(
   var values: [String: String] = [:]
   var missing: [String: [String]] = [:]
   for function in functions {
-    for name in function.secrets {
+    // The host's own are not handed to the handler; that they are there is asked in one place.
+    for name in Set(function.secrets + function.webhookSecrets).sorted() {
       values[name] = values[name] ?? settings.secret(name)
       if values[name] == nil { missing[name, default: []].append(function.name) }
     }
