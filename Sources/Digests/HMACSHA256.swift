@@ -23,6 +23,8 @@ package struct HMACSHA256 {
     if isDone == nil { code.update(data: Array(bytes)) }
   }
 
-  /// The code of all that was added so far. Compare it with `isEqualInConstantTime`.
+  /// The code of all that was added so far.
+  ///
+  /// Compare it with `isEqualInConstantTime`.
   package func finish() -> [UInt8] { Array(code.finalize()) }
 }

@@ -27,6 +27,9 @@ package protocol House: HouseVitals {
   /// A call was refused for its signature; it is counted, and told with a bound.
   func noteUnsigned(_ code: WebhookFault.Code, function: String)
 
+  /// What is not to be shown, by function; of one that is gone, what was said of it last.
+  var redactions: [String: Redaction] { get }
+
   // What there is.
   var functions: [FunctionStatus] { get }
   var queueNames: [String] { get }

@@ -74,8 +74,10 @@ package enum RoutedCall {
     return try WebhookRule.id(of: fields, body: body, policy.scheme)
   }
 
-  /// A delivery that comes again is the same event. An `Idempotency-Key` is not heeded: nobody signed
-  /// it, so that with another one a call that was overheard would run again.
+  /// A delivery that comes again is the same event.
+  ///
+  /// An `Idempotency-Key` is not heeded: nobody signed it, so that with another one a call that was
+  /// overheard would run again.
   ///
   /// Two routes may hear of one event under one name, and each of them wants it: so the path is part of
   /// the key. The body is not: some senders change a little of it.

@@ -36,6 +36,9 @@ extension JSONWriter {
       json.field("deadLetter", declaration.deadLetter)
       json.idempotency(declaration.idempotency)
       json.array("fields") { json in for path in declaration.fields { json.value(path.source) } }
+      json.array("redact") { json in
+        for path in declaration.redact?.paths ?? [] { json.value(path.source) }
+      }
       json.keep(declaration.keep)
       json.object("environment") { json in
         for (name, value) in declaration.environment.sorted(by: { $0.key < $1.key }) {

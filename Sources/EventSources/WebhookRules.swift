@@ -10,7 +10,9 @@ package struct WebhookRules: Sendable {
   /// Of no release.
   package init() {}
 
-  /// `secret` is asked for each name; one that has no value is its caller's to refuse. A route of
+  /// `secret` is asked for each name; one that has no value is its caller's to refuse.
+  ///
+  /// A route of
   /// which one is missing or no good has no rule, and takes no call.
   package init(_ functions: [FunctionDeclaration], secret: (String) -> String?) {
     for function in functions {

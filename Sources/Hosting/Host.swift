@@ -37,6 +37,7 @@ package final class Host {
   let usageReader = UsageReader()
   package private(set) var router: Router
   package private(set) var webhooks = WebhookRules()
+  package private(set) var redactions: [String: Redaction] = [:]
   var unsignedCalls = UnsignedCalls()
   package private(set) var roster = WorkerRoster()
   private var launchNumber = 0
@@ -176,6 +177,8 @@ package final class Host {
     }
     self.roster = roster
     self.webhooks = webhooks
+    // Of a function that is gone its former word holds on, for its events are still there.
+    for declaration in declarations { redactions[declaration.name] = declaration.redact }
     // Written before anything that runs under it.
     switching()
     dispatcher.release = number

@@ -20,7 +20,9 @@ struct UnsignedCalls {
 
   private var seen: [Kind: Seen] = [:]
 
-  /// How many there are to tell now; nil for nothing. `now` is monotonic, in nanoseconds.
+  /// How many there are to tell now; nil for nothing.
+  ///
+  /// `now` is monotonic, in nanoseconds.
   mutating func count(_ kind: Kind, at now: UInt64) -> Int? {
     seen[kind, default: Seen()].total += 1
     seen[kind, default: Seen()].untold += 1

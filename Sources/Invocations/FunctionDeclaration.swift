@@ -35,6 +35,8 @@ package struct FunctionDeclaration: Sendable, Equatable {
   package var keep: Keeping
   /// Routes that only take what is signed.
   package var webhooks: [HTTPRoute: WebhookPolicy] = [:]
+  /// Values of its events and results that are not to be shown.
+  package var redact: Redaction?
 
   package init(
     name: String, handler: String, summary: String = "", triggers: [Trigger],

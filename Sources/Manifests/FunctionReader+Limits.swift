@@ -149,6 +149,7 @@ extension FunctionReader {
     from fields: ManifestFields, into declaration: inout FunctionDeclaration
   ) {
     declaration.fields = paths(fields["fields"])
+    readRedaction(from: fields, into: &declaration)
     declaration.keep = keep(fields["keep"])
   }
 

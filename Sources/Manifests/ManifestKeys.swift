@@ -5,7 +5,7 @@ enum ManifestKeys {
     "function", "handler", "description", "triggers", "concurrency", "rate", "order", "priority",
     "batch", "debounce", "timeout",
     "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "environment",
-    "secrets", "worker", "durability", "fields", "keep",
+    "secrets", "worker", "durability", "fields", "redact", "keep",
   ]
   static let trigger = ["queue", "timer", "http", "batch", "verify"]
   static let source = ["queue", "timer", "http"]

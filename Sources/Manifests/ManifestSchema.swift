@@ -314,6 +314,18 @@ package enum ManifestSchema {
           "uniqueItems": true,
           "items": { "$ref": "#/$defs/path" }
         },
+        "redact": {
+          "description": "Values of events and results that are not shown: data.card, result.token.",
+          "type": "array",
+          "default": [],
+          "maxItems": \#(ManifestLimits.redact.upperBound),
+          "uniqueItems": true,
+          "items": {
+            "type": "string",
+            "pattern": "^(data|result)(\\.[^.]+)*$",
+            "maxLength": \#(ManifestLimits.pathBytes.upperBound)
+          }
+        },
         "keep": {
           "description": "How long, and how much of, what has ended stays in the record.",
           "type": "object",

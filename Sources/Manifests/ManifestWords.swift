@@ -99,6 +99,7 @@ package enum ManifestWords {
       Entry(
         "fields",
         function.fields.isEmpty ? nil : function.fields.map(\.source).joined(separator: ", ")),
+      Entry("redact", function.redact?.paths.map(\.source).joined(separator: ", ")),
       Entry("keep.succeeded", function.keep.succeeded.map(ManifestForms.text)),
       Entry("keep.dead", function.keep.dead.map(ManifestForms.text)),
       Entry("keep.count", function.keep.count.map(String.init)),

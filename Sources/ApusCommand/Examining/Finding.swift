@@ -203,5 +203,5 @@ struct Examination {
     }
   }
 
-  private static func octal(_ mode: Int) -> String { "0" + String(mode, radix: 8) }
+  static func octal(_ mode: Int) -> String { "0" + String(mode, radix: 8) }
 }
