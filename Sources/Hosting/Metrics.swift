@@ -2,6 +2,7 @@
 
 import Dispatching
 import EventLoop
+import EventSources
 import Invocations
 import Records
 

@@ -38,16 +38,15 @@ package struct TextMask: Sendable {
 
   package func masked(_ text: String) -> String {
     var text = text
-    let masked = text.withUTF8 { masked($0) }
-    return masked.map { String(decoding: $0, as: UTF8.self) } ?? text
+    return text.withUTF8(replacing).map { String(decoding: $0, as: UTF8.self) } ?? text
   }
 
   package func masked(_ bytes: [UInt8]) -> [UInt8] {
-    bytes.withUnsafeBufferPointer { masked($0) } ?? bytes
+    bytes.withUnsafeBufferPointer(replacing) ?? bytes
   }
 
   /// nil where there is nothing to hide, which is nearly always.
-  private func masked(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+  private func replacing(_ bytes: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
     begins.withUnsafeBufferPointer { begins in
       var out: [UInt8]?
       var copied = 0

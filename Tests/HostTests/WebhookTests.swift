@@ -91,14 +91,14 @@ struct WebhookTests {
   @Test func `what is not signed is refused, counted, told once and not recorded`() async throws {
     let host = try await host()
     let bare = try host.functionDoor.send("POST", "/hooks/github", body: Array("\"push\"".utf8))
-    #expect(bare.status == 401 && (try code(bare)) == "missing-signature")
+    #expect(try bare.status == 401 && code(bare) == "missing-signature")
     #expect(bare.headers[first: "WWW-Authenticate"] == "Webhook scheme=\"github\"")
     for _ in 0..<3 {
       let forged = try github(host, "\"push\"", delivery: "d", secret: "guessed")
-      #expect(forged.status == 401 && (try code(forged)) == "bad-signature")
+      #expect(try forged.status == 401 && code(forged) == "bad-signature")
     }
     let old = try billing(host, "\"paid\"", id: "m-1", age: 400)
-    #expect(old.status == 401 && (try code(old)) == "stale-timestamp")
+    #expect(try old.status == 401 && code(old) == "stale-timestamp")
     #expect(try billing(host, "\"paid\"", id: "m-1").status == 200)
     // A route without `verify` is as it was.
     let open = try host.functionDoor.send(

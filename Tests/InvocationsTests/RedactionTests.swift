@@ -6,7 +6,8 @@ import Testing
 
 struct RedactionTests {
   private func redaction(_ paths: String...) throws -> Redaction {
-    try #require(Redaction(try paths.map { try #require(Redaction.Path($0)) }))
+    let paths = paths.compactMap(Redaction.Path.init)
+    return try #require(Redaction(paths))
   }
 
   private func event(_ data: String, type: String? = "application/json") -> Event {
@@ -14,8 +15,8 @@ struct RedactionTests {
   }
 
   private func shown(_ data: String, _ paths: String...) throws -> String {
-    let redaction = Redaction(try paths.map { try #require(Redaction.Path($0)) })
-    return String(decoding: try #require(redaction).shown(event(data)).data, as: UTF8.self)
+    let redaction = try #require(Redaction(paths.compactMap(Redaction.Path.init)))
+    return String(decoding: redaction.shown(event(data)).data, as: UTF8.self)
   }
 
   @Test(arguments: [
@@ -103,7 +104,8 @@ struct RedactionTests {
 
   @Test func `no more values of one event are looked for than the limit`() throws {
     let values = (0..<65).map { "\"value-\($0)-\"" }.joined(separator: ",")
-    let mask = try #require(try redaction("data.v").mask(for: event("{\"v\":[\(values)]}")))
+    let redaction = try redaction("data.v")
+    let mask = try #require(redaction.mask(for: event("{\"v\":[\(values)]}")))
     #expect(mask.masked("value-63-") == "[redacted]")
     #expect(mask.masked("value-64-") == "value-64-")
   }
@@ -131,12 +133,12 @@ struct RedactionTests {
 }
 
 struct TextMaskTests {
-  private func mask(_ values: String..., bytesMin: Int = 8) -> TextMask? {
+  private func hiding(_ values: String..., bytesMin: Int = 8) -> TextMask? {
     TextMask(values.map { ($0, "[\($0.count)]") }, bytesMin: bytesMin)
   }
 
   @Test func `a value is hidden wherever it stands, as often as it does`() throws {
-    let mask = try #require(mask("sesame-open"))
+    let mask = try #require(hiding("sesame-open"))
     #expect(mask.masked("sesame-open") == "[11]")
     #expect(mask.masked("a sesame-open, sesame-opensesame-open.") == "a [11], [11][11].")
     #expect(mask.masked("sesame-ope sesame-opeN") == "sesame-ope sesame-opeN")
@@ -145,12 +147,12 @@ struct TextMaskTests {
   }
 
   @Test func `of two values the longer one is found`() throws {
-    let mask = try #require(mask("password", "password-of-root"))
+    let mask = try #require(hiding("password", "password-of-root"))
     #expect(mask.masked("password-of-root password-of") == "[16] [8]-of")
   }
 
   @Test func `short values are left out, and with none left there is no mask`() throws {
-    #expect(mask("1234567") == nil && mask("") == nil && mask(bytesMin: 0) == nil)
-    #expect(try #require(mask("12345678")).masked("12345678") == "[8]")
+    #expect(hiding("1234567") == nil && hiding("") == nil && hiding(bytesMin: 0) == nil)
+    #expect(hiding("12345678")?.masked("12345678") == "[8]")
   }
 }

@@ -82,8 +82,8 @@ struct ServeCommand: ParsableCommand {
     logger.warning(
       "others may use what is in the data directory: it holds events and secrets",
       metadata: [
-        "path": "\(first.path)", "mode": "\(Finding.octal(first.mode))",
-        "remedy": "chmod \(Finding.octal(first.modeMax)) '\(first.path)'",
+        "path": "\(first.path)", "mode": "\(first.modeText)",
+        "remedy": "\(first.remedy)",
         "others": "\(wide.count - 1)",
       ])
   }
