@@ -28,7 +28,9 @@ struct WebhookTests {
         \(also)
         """
       ]), worker: "CrashingWorker", data: HostProcess.temporaryFolder(),
-      environment: secrets.merging(["GONE": Self.billingSecret + "AAAA"]) { first, _ in first })
+      environment: secrets.merging(["GONE": Base64.encoded(Array("a former one".utf8))]) {
+        first, _ in first
+      })
   }
 
   private func github(
