@@ -50,20 +50,26 @@ extension ControlDoor {
   }
 
   private func tellWhy(_ exchange: HTTPExchange, _ record: InvocationRecord, ahead: Int?) {
-    let cause = house.cause(of: record)
+    var cause = house.cause(of: record)
+    let redaction = house.redactions[record.acceptance.function]
+    // The sentence has the whole value, however short.
+    if let mask = redaction?.mask(for: record.acceptance.event, bytesMin: 1) {
+      cause = cause.masked(mask)
+    }
+    let told = cause
     let subject: String? =
-      switch cause.obstacle {
+      switch told.obstacle {
       case .functionPaused: "function:\(record.acceptance.function)"
       case .queuePaused(let queue): "queue:\(queue)"
       default: nil
       }
     guard let subject else {
-      return respond(exchange) { $0.why(record, cause, ahead: ahead) }
+      return respond(exchange) { $0.why(record, told, ahead: ahead) }
     }
     house.lastAction(.pause, on: subject) { [weak self] outcome in
       // Who it was is beside the point where the record cannot tell it now.
       let pause = try? outcome.get()
-      self?.respond(exchange) { $0.why(record, cause, ahead: ahead, pause: pause) }
+      self?.respond(exchange) { $0.why(record, told, ahead: ahead, pause: pause) }
     }
   }
 

@@ -147,6 +147,32 @@ struct SecrecyTests {
     host.kill()
   }
 
+  @Test func `what an event waits for is told without the hidden value`() async throws {
+    let host = try await HostProcess.start(
+      manifests: HostProcess.manifests([
+        """
+        function: wait
+        handler: Wait
+        triggers:
+          - queue: waiting
+        order: data.pin
+        redact: [data.pin]
+        """
+      ]), worker: "CrashingWorker", data: HostProcess.temporaryFolder())
+    for _ in 0..<2 {
+      #expect(try host.post("/v1/queues/waiting/messages", #"{"pin":"73"}"#).status == 202)
+    }
+    try host.until {
+      try host.items("/v1/invocations").contains { $0["state"] as? String == "running" }
+    }
+    let items = try host.items("/v1/invocations")
+    let waits = try #require(items.first { $0["state"] as? String == "queued" }?["id"] as? String)
+    let why = try host.get("/v1/invocations/\(waits)/why")
+    let sentence = try #require(why["sentence"] as? String)
+    #expect(why["cause"] as? String == "order" && sentence.contains("one of [redacted]"))
+    host.kill()
+  }
+
   @Test func `nobody can guess a hidden value by searching for it`() async throws {
     let host = try await cardHost()
     func status(_ path: String) throws -> Int { try host.controlDoor.send("GET", path).status }
