@@ -50,26 +50,20 @@ extension ControlDoor {
   }
 
   private func tellWhy(_ exchange: HTTPExchange, _ record: InvocationRecord, ahead: Int?) {
-    var cause = house.cause(of: record)
-    let redaction = house.redactions[record.acceptance.function]
-    // The sentence has the whole value, however short.
-    if let mask = redaction?.mask(for: record.acceptance.event, bytesMin: 1) {
-      cause = cause.masked(mask)
-    }
-    let told = cause
+    let cause = house.cause(of: record)
     let subject: String? =
-      switch told.obstacle {
+      switch cause.obstacle {
       case .functionPaused: "function:\(record.acceptance.function)"
       case .queuePaused(let queue): "queue:\(queue)"
       default: nil
       }
     guard let subject else {
-      return respond(exchange) { $0.why(record, told, ahead: ahead) }
+      return respond(exchange) { $0.why(record, cause, ahead: ahead) }
     }
     house.lastAction(.pause, on: subject) { [weak self] outcome in
       // Who it was is beside the point where the record cannot tell it now.
       let pause = try? outcome.get()
-      self?.respond(exchange) { $0.why(record, told, ahead: ahead, pause: pause) }
+      self?.respond(exchange) { $0.why(record, cause, ahead: ahead, pause: pause) }
     }
   }
 

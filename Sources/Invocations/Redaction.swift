@@ -91,12 +91,12 @@ package struct Redaction: Sendable, Equatable {
   }
 
   /// Hides the event's values in texts about it; nil where there is none to look for.
-  package func mask(for event: Event, bytesMin: Int = Self.valueBytesMin) -> TextMask? {
+  package func mask(for event: Event) -> TextMask? {
     let hidden = members(.data)
     guard !hidden.isEmpty, event.holdsJSON else { return nil }
     var values: [String] = []
     guard Self.hide(hidden, in: event.data, &values) != nil else { return nil }
-    return TextMask(values.map { ($0, Self.mark) }, bytesMin: bytesMin)
+    return TextMask(values.map { ($0, Self.mark) }, bytesMin: Self.valueBytesMin)
   }
 
   // MARK: Finding

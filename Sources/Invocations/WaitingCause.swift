@@ -36,19 +36,6 @@ package struct WaitingCause: Sendable, Equatable {
 
   package static let byMax = 16
 
-  /// Without the values that are hidden, for they are named.
-  package func masked(_ mask: TextMask) -> Self {
-    var cause = self
-    switch obstacle {
-    case .order(let value): cause.obstacle = .order(value: mask.masked(value))
-    case .valueFull(let value, let limit):
-      cause.obstacle = .valueFull(value: mask.masked(value), limit: limit)
-    case .rate(let value): cause.obstacle = .rate(value: value.map(mask.masked))
-    default: break
-    }
-    return cause
-  }
-
   package init(_ obstacle: Obstacle, until: WallTime? = nil, by: [InvocationID] = []) {
     self.obstacle = obstacle
     self.until = until

@@ -169,7 +169,8 @@ struct SecrecyTests {
     let waits = try #require(items.first { $0["state"] as? String == "queued" }?["id"] as? String)
     let why = try host.get("/v1/invocations/\(waits)/why")
     let sentence = try #require(why["sentence"] as? String)
-    #expect(why["cause"] as? String == "order" && sentence.contains("one of [redacted]"))
+    #expect(
+      why["cause"] as? String == "order" && sentence.contains("one of data.pin = [redacted] run"))
     host.kill()
   }
 
