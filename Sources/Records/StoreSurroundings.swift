@@ -40,15 +40,37 @@ package struct StoreSurroundings: Sendable, Equatable {
     wide = Self.wide(in: directory)
   }
 
-  private static func wide(in directory: String) -> [Permission] {
-    let files = ["apus.db", "apus.db-wal", "apus.db-shm", "lock"]
-    let rules = [(directory, 0o700)] + files.map { ("\(directory)/\($0)", 0o600) }
-    return rules.compactMap { path, modeMax in
+  /// What others than its owner may use, of all that a host keeps in its directory: nothing, where they
+  /// cannot enter it.
+  package static func wide(in directory: String) -> [Permission] {
+    var own = stat()
+    guard stat(directory, &own) == 0, own.st_mode & 0o077 != 0 else { return [] }
+    let files = names(in: directory).map { "\(directory)/\($0)" }
+    let executables = names(in: "\(directory)/executables").map { "\(directory)/executables/\($0)" }
+    return ([directory] + files + executables).compactMap { path in
       var status = stat()
-      guard stat(path, &status) == 0 else { return nil }
+      guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFLNK else { return nil }
       let mode = Int(status.st_mode & 0o777)
-      return mode & ~modeMax == 0 ? nil : Permission(path: path, mode: mode, modeMax: modeMax)
+      // What its owner runs or enters stays so.
+      let modeMax = status.st_mode & S_IFMT == S_IFDIR || mode & 0o100 != 0 ? 0o700 : 0o600
+      return mode & 0o077 == 0 ? nil : Permission(path: path, mode: mode, modeMax: modeMax)
     }
+  }
+
+  /// In a directory of one's own choice there may be anything.
+  private static let namesMax = 1000
+
+  private static func names(in directory: String) -> [String] {
+    guard let stream = opendir(directory) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while names.count < namesMax, let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
   }
 }
 

@@ -11,6 +11,8 @@ final class WorkerGroup {
   let release: WorkerRelease
   let functions: [String]
   let environment: [String: String]
+  /// Over all that its workers say to people.
+  let mask: TextMask?
   private(set) var stage = Stage.launching
   /// Starting and ready.
   private(set) var members: [WorkerProcess] = []
@@ -31,6 +33,7 @@ final class WorkerGroup {
     self.release = release
     functions = plan.functions
     environment = plan.environment
+    mask = plan.mask
   }
 
   // MARK: stages

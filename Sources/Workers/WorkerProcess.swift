@@ -359,6 +359,7 @@ extension WorkerProcess {
 
   /// A line belongs to an attempt only if no other could have printed it.
   private func printed(_ line: String, on level: String) {
+    let line = group.mask?.masked(line) ?? line
     lastLines.append(line)
     if crashLines != nil {
       crashLines?.append(line)

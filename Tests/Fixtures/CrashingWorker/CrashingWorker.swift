@@ -63,6 +63,7 @@ import Glibc
     }
     Handler("Fail") { (_: NoInput, _) in throw Reject("no") }
     Printing.functions
+    Blurting.functions
   }
 }
 
