@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 SOURCES := Package.swift Sources Tests Functions
 
-.PHONY: help setup dev serve release test test-threads simulate lint bench clean
+.PHONY: help setup dev serve release test test-threads simulate kills lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -46,6 +46,12 @@ FROM ?= 1
 simulate: setup ## Histories with every fault, each of its own seed: make simulate SEEDS=100000 FROM=1 TELL=
 	swift build -c release --product Simulate --scratch-path .build-simulate
 	@$(if $(TELL),TELL=$(TELL)) ./.ci/simulate .build-simulate/release/Simulate $(FROM) $(SEEDS)
+
+KILLS ?= 500
+
+kills: setup ## The sample shop under load while hosts and workers are killed: make kills KILLS=500
+	swift build --build-tests $(SWIFT_FLAGS)
+	APUS_KILLS=$(KILLS) swift test --skip-build $(SWIFT_FLAGS) --filter "^HostTests.KillingTests"
 
 lint: ## Formatting and house rules of every source file
 	swift format lint --strict --recursive --parallel $(SOURCES)

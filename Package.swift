@@ -50,6 +50,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
   ],
@@ -71,7 +72,8 @@ let package = Package(
     .executableTarget(
       name: "Shop", dependencies: ["Apus"], path: "Functions/Shop", swiftSettings: strict),
 
-    // Floor: the loop and HTTP on it.
+    // Floor: the loop and HTTP on it; digests.
+    room("Digests", libraries: [library("Crypto", from: "swift-crypto")]),
     room("EventLoop", imports: ["CLibuv", "CConfine"]),
     room(
       "HTTP", imports: ["EventLoop"],
@@ -85,8 +87,8 @@ let package = Package(
     room(
       "Manifests", imports: ["Invocations", "Schedules"], libraries: [library("Yams", from: "Yams")]
     ),
-    room("Releases", imports: ["Invocations", "Manifests"]),
-    room("EventSources", imports: ["Invocations", "Schedules"]),
+    room("Releases", imports: ["Invocations", "Manifests", "Digests"]),
+    room("EventSources", imports: ["Invocations", "Schedules", "Digests"]),
     room("Routing", imports: ["Invocations"]),
     room(
       "Dispatching", imports: ["Invocations"],
@@ -100,7 +102,9 @@ let package = Package(
       libraries: [library("GRDB", from: "GRDB.swift"), library("GRDBSQLite", from: "GRDB.swift")]),
     room(
       "Doors",
-      imports: ["Invocations", "Schedules", "HTTP", "EventLoop", "EventSources", "Routing"]),
+      imports: [
+        "Invocations", "Schedules", "HTTP", "EventLoop", "EventSources", "Routing", "Digests",
+      ]),
 
     // What a user's tests import: the rooms without processes and sockets, on virtual time.
     room(
@@ -130,12 +134,13 @@ let package = Package(
     tests(of: "Invocations"),
     tests(of: "WorkerProtocol"),
     tests(of: "Apus", imports: ["WorkerProtocol", "CrashingWorker"]),
+    tests(of: "Digests"),
     tests(of: "EventLoop"),
     tests(of: "HTTP", imports: ["EventLoop"]),
     tests(of: "Schedules"),
     tests(of: "Manifests", imports: ["Invocations"]),
     tests(of: "Releases", imports: ["Invocations", "Manifests"]),
-    tests(of: "EventSources", imports: ["Invocations", "Schedules"]),
+    tests(of: "EventSources", imports: ["Invocations", "Schedules", "Digests"]),
     tests(of: "Routing", imports: ["Invocations"]),
     tests(of: "Dispatching", imports: ["Invocations", "TestSupport"]),
     tests(
@@ -155,7 +160,9 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "HostTests",
-      dependencies: ["EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker"],
+      dependencies: [
+        "EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker", "Digests", "EventSources",
+      ],
       swiftSettings: strict),
     .testTarget(name: "HouseRules", swiftSettings: strict),
     .target(

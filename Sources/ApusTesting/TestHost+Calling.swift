@@ -12,7 +12,8 @@ extension TestHost {
   /// Calls an HTTP function, as a client of the function door does, and waits for its answer.
   ///
   /// Only as much happens as the answer needs; what the call caused runs on in ``settle()``. Where the
-  /// answer needs time to pass (an HTTP function with retries), time passes. `Prefer` is not heeded.
+  /// answer needs time to pass (an HTTP function with retries), time passes. `Prefer` is not heeded,
+  /// and no signature of a webhook is asked for.
   ///
   /// - Parameters:
   ///   - method: The method.
@@ -54,9 +55,9 @@ extension TestHost {
     let call = RoutedCall.read(
       method: method, path: String(parts.first ?? "/"),
       query: parts.count > 1 ? String(parts[1]) : nil, fields: fields, body: body, router: router,
-      id: ids.next(at: clocks.wall))
+      id: ids.next(at: clocks.wall), checking: .nobody)
     switch call {
-    case .answer(let response):
+    case .answer(let response), .unsigned(_, let response, _):
       return Response(
         status: response.status, fields: response.headers.entries, body: response.body)
     case .proposal(let proposal):

@@ -33,6 +33,7 @@ extension Dispatcher {
   }
 
   private func log(_ line: LogLine) {
+    let line = redacted(line)
     // A line may come after its attempt's answer, never before its start: a known id is enough.
     let acceptance = acceptance(of: line.invocation)
     // Nobody waits for a line, and it is no reason to sync.
@@ -146,7 +147,7 @@ extension Dispatcher {
   }
 
   func fail(_ attempt: RunningAttempt, _ failure: Failure, _ used: Used) {
-    var failure = failure
+    var failure = redacted(failure, of: attempt.work)
     if attempt.hasTimedOut, failure.kind != .timedOut { failure = timeout(of: attempt) }
     leave(attempt)
     let number = attempt.name.attempt

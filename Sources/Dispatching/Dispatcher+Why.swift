@@ -64,14 +64,14 @@ extension Dispatcher {
     if let order = rule.order {
       let holders = lanes.holders(of: event).filter { $0 != acceptance.id }
       if !holders.isEmpty {
-        return WaitingCause(.order(value: Self.shown(order, event)), by: holders)
+        return WaitingCause(.order(value: Self.shown(order, event, desk)), by: holders)
       }
     }
     let gates = rule.gates(of: event, hasher)
     if let per = rule.concurrencyPer, let gate = gates.concurrency {
       let same = attempts(of: desk).filter { $0.work.gates?.concurrency == gate }.map(\.work.id)
       if same.count >= rule.limitPer {
-        let value = Self.shown(per, event)
+        let value = Self.shown(per, event, desk)
         return WaitingCause(.valueFull(value: value, limit: rule.limitPer), by: same)
       }
     }
@@ -79,7 +79,7 @@ extension Dispatcher {
       opens > clocks.monotonic
     {
       return WaitingCause(
-        .rate(value: Self.shown(per, event)), until: wall(atMonotonic: opens))
+        .rate(value: Self.shown(per, event, desk)), until: wall(atMonotonic: opens))
     }
     return nil
   }
@@ -88,8 +88,9 @@ extension Dispatcher {
     running.values.filter { self.desk(of: $0.work) === desk }
   }
 
-  private static func shown(_ path: EventPath, _ event: Event) -> String {
-    "\(path) = \(path.value(in: event)?.prefix(100) ?? "nothing")"
+  private static func shown(_ path: EventPath, _ event: Event, _ desk: FunctionDesk) -> String {
+    if desk.declaration.redact?.touches(path) == true { return "\(path) = \(Redaction.mark)" }
+    return "\(path) = \(path.value(in: event)?.prefix(100) ?? "nothing")"
   }
 
   private func wall(atMonotonic instant: UInt64) -> WallTime {

@@ -52,6 +52,8 @@ package final class Dispatcher {
   /// How far the disk is.
   var onDisk: UInt64 = 0
   var stalledReason: String?
+  /// A manifest says, or has said, that values of its events are not to be shown.
+  private(set) var isRedacting = false
   var redriven = RecentIDs()
   /// Held work that an operator let go on or ended.
   var unheld = RecentIDs()
@@ -110,6 +112,7 @@ package final class Dispatcher {
 
   private func declare(_ functions: [FunctionDeclaration], unfinished: [String: Int]) {
     queueOwners = [:]
+    if functions.contains(where: { $0.redact != nil }) { isRedacting = true }
     let declared = Set(functions.map(\.name))
     for (name, desk) in desks where !declared.contains(name) { close(desk) }
     for function in functions {

@@ -22,6 +22,8 @@ package final class Work {
   var hasToken = false
   /// It enters its line when its record is on disk.
   var isEntering = false
+  /// Hides what its manifest says is not to be shown, once something was said about it.
+  private(set) lazy var mask = desk?.declaration.redact?.mask(for: acceptance.event)
   /// What it emitted, until that is on disk: refused with it, if it comes to that.
   var children: [Work] = []
 

@@ -18,7 +18,7 @@ extension ControlDoor {
     let query = try RequestQuery(
       exchange.request.query, allowed: RequestQuery.filters.union(["dryRun", "all"]).union(own))
     let body = try BulkBody(exchange.request.body, members: own)
-    var filter = try query.filter(now: house.clocks.wall)
+    var filter = try filter(of: query)
     let isDryRun = try query.flag("dryRun") || body.isDryRun
     let isAll = try query.flag("all") || body.isAll
     guard body.ids.isEmpty || !filter.isSelective else {

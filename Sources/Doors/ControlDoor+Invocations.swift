@@ -10,7 +10,7 @@ extension ControlDoor {
     switch path.first {
     case nil:
       let query = try RequestQuery(exchange.request.query, allowed: RequestQuery.filters)
-      return list(exchange, try query.filter(now: house.clocks.wall), among: .all)
+      return list(exchange, try filter(of: query), among: .all)
     case "retry": return try bulk(exchange, .retry)
     case "cancel": return try bulk(exchange, .cancel)
     default: break
@@ -40,8 +40,13 @@ extension ControlDoor {
           self.tellWhy(exchange, record, ahead: ahead)
         }
       }
-    default: respond(exchange) { $0.invocation(record, isWhole: true) }
+    default: show(exchange, record)
     }
+  }
+
+  private func show(_ exchange: HTTPExchange, _ record: InvocationRecord) {
+    let redaction = house.redactions[record.acceptance.function]
+    respond(exchange) { $0.invocation(record, isWhole: true, redaction) }
   }
 
   private func tellWhy(_ exchange: HTTPExchange, _ record: InvocationRecord, ahead: Int?) {
@@ -75,10 +80,14 @@ extension ControlDoor {
       switch outcome {
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
       case .success(let page):
-        self?.respond(exchange) { json in
+        guard let self else { return exchange.abort() }
+        let redactions = house.redactions
+        respond(exchange) { json in
           json.object { json in
             json.array("items") { json in
-              for item in page.items { json.invocation(item, isWhole: false) }
+              for item in page.items {
+                json.invocation(item, isWhole: false, redactions[item.acceptance.function])
+              }
             }
             if !page.unsearched.isEmpty { json.field("unsearched", page.unsearched) }
             json.field("next", page.next.map { "\($0)" })
@@ -90,7 +99,7 @@ extension ControlDoor {
 
   func peek(_ exchange: HTTPExchange, _ queue: String) throws(RequestFault) {
     let query = try RequestQuery(exchange.request.query, allowed: ["limit", "cursor"])
-    var filter = try query.filter(now: house.clocks.wall)
+    var filter = try filter(of: query)
     filter.queue = queue
     filter.states = [.queued, .waiting, .running, .held]
     list(exchange, filter, among: .all)
@@ -167,7 +176,7 @@ extension ControlDoor {
         switch outcome {
         case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
         case .success(let record?) where record.state == .dead:
-          self?.respond(exchange) { $0.invocation(record, isWhole: true) }
+          self?.show(exchange, record)
         case .success(let record?):
           let detail = "invocation \(text) is \(record.state) and no dead letter"
           exchange.respond(.problem(.conflict("not-dead", detail)))
@@ -176,7 +185,7 @@ extension ControlDoor {
       }
     case nil:
       let query = try RequestQuery(exchange.request.query, allowed: RequestQuery.filters)
-      list(exchange, try query.filter(now: house.clocks.wall), among: .deadLetters)
+      list(exchange, try filter(of: query), among: .deadLetters)
     }
   }
 }

@@ -2,6 +2,7 @@
 // name, and no page of another origin. A browser's page on another site can reach a loopback
 // address, so that Host and Origin are checked even without a token (DNS rebinding, CSRF).
 
+import Digests
 import HTTP
 
 package struct DoorGuard: Sendable {
@@ -38,7 +39,7 @@ package struct DoorGuard: Sendable {
     if Self.isProbe(path) { return nil }
     guard let given = headers[first: "Authorization"], headers.all("Authorization").count == 1,
       given.lowercased().hasPrefix("bearer "),
-      Self.isEqual(given.dropFirst(7).drop { $0 == " " }, token)
+      isEqualInConstantTime(given.dropFirst(7).drop { $0 == " " }.utf8, token.utf8)
     else {
       return HTTPProblem(
         status: 401, code: "unauthorized", title: "A token is needed",
@@ -79,15 +80,5 @@ package struct DoorGuard: Sendable {
 
   private static func isProbe(_ path: String) -> Bool {
     path == "/healthz" || path == "/readyz"
-  }
-
-  /// In a time that depends on the lengths alone.
-  private static func isEqual(_ given: Substring, _ token: String) -> Bool {
-    let left = Array(given.utf8)
-    let right = Array(token.utf8)
-    guard left.count == right.count else { return false }
-    var difference: UInt8 = 0
-    for index in left.indices { difference |= left[index] ^ right[index] }
-    return difference == 0
   }
 }

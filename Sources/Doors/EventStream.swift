@@ -152,7 +152,7 @@ extension ControlDoor {
     // What has happened is listed; a stream tells what happens.
     let allowed = RequestQuery.filters.subtracting(["since", "until", "limit", "cursor", "release"])
     let query = try RequestQuery(exchange.request.query, allowed: allowed)
-    let filter = try query.filter(now: house.clocks.wall)
+    let filter = try filter(of: query)
     guard streams.count < EventStream.streamsMax else {
       return exchange.respond(
         .problem(

@@ -27,9 +27,13 @@ package final class FunctionDoor: HTTPResponder {
     let request = exchange.request
     let call = RoutedCall.read(
       method: request.method, path: request.path, query: request.query, fields: request.fields,
-      body: request.body, router: house.router, id: ids.next(at: house.clocks.wall))
+      body: request.body, router: house.router, id: ids.next(at: house.clocks.wall),
+      checking: .by(house.webhooks, now: house.clocks.wall))
     switch call {
     case .answer(let response): exchange.respond(response)
+    case .unsigned(let fault, let response, let function):
+      house.noteUnsigned(fault.code, function: function)
+      exchange.respond(response)
     case .proposal(let proposal):
       start(proposal, exchange)
     }

@@ -158,6 +158,12 @@ extension JSONWriter {
       subject.name = "store-stalled"
       field("reason", reason)
     case .storeHealed: subject.name = "store-healed"
+    case .webhooksRefused(let function, let code, let count):
+      subject.name = "webhooks-refused"
+      subject.function = function
+      field("function", function)
+      field("code", code)
+      field("count", count)
     case .action(let action):
       subject.name = "action"
       field("id", action.number)

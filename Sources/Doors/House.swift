@@ -2,6 +2,7 @@
 // Everything is called, and answered, on the loop.
 
 package import EventLoop
+package import EventSources
 package import Invocations
 package import Routing
 
@@ -9,6 +10,8 @@ package import Routing
 package protocol House: HouseVitals {
   /// Routes and queues of the release that is live.
   var router: Router { get }
+  /// Of the same release.
+  var webhooks: WebhookRules { get }
   /// Where invocations are asked for, such as `http://127.0.0.1:7070`; empty before it is open.
   var controlDoorAddress: String { get }
   var clocks: any Clocks { get }
@@ -20,6 +23,12 @@ package protocol House: HouseVitals {
   func abandon(_ id: InvocationID, _ listener: any CallListener)
   func pauseStream(_ attempt: AttemptName)
   func resumeStream(_ attempt: AttemptName)
+
+  /// A call was refused for its signature; it is counted, and told with a bound.
+  func noteUnsigned(_ code: WebhookFault.Code, function: String)
+
+  /// What is not to be shown, by function; of one that is gone, what was said of it last.
+  var redactions: [String: Redaction] { get }
 
   // What there is.
   var functions: [FunctionStatus] { get }

@@ -1,6 +1,7 @@
 // Every error that a door can answer with, as a problem with a stable code. The words name what is
 // wrong and what to do.
 
+import EventSources
 package import HTTP
 package import Invocations
 
@@ -52,6 +53,13 @@ extension HTTPProblem {
 
   static func conflict(_ code: String, _ detail: String) -> HTTPProblem {
     HTTPProblem(status: 409, code: code, title: "Not in this state", detail: detail)
+  }
+
+  init(_ fault: WebhookFault, _ scheme: WebhookPolicy.Scheme) {
+    self.init(
+      status: 401, code: fault.code.rawValue, title: "The signature is not good",
+      detail: fault.detail,
+      headers: HTTPFields([("WWW-Authenticate", "Webhook scheme=\"\(scheme.rawValue)\"")]))
   }
 
   package init(_ refusal: Refusal) {

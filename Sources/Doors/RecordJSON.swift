@@ -10,13 +10,43 @@ extension WallTime {
   package var text: String { CivilTime.formatRFC3339(milliseconds: milliseconds) }
 }
 
+extension InvocationRecord {
+  fileprivate func shown(under redaction: Redaction) -> Self {
+    var shown = self
+    let mask = redaction.mask(for: acceptance.event)
+    shown.acceptance.event = redaction.shown(acceptance.event)
+    shown.result = result.map { redaction.shown($0, mask) }
+    guard let mask else { return shown }
+    shown.acceptance.key?.text = mask.masked(acceptance.key?.text ?? "")
+    shown.acceptance.call = acceptance.call.map { call in
+      var call = call
+      call.path = mask.masked(call.path)
+      call.query = call.query.map(mask.masked)
+      for index in call.headers.indices {
+        call.headers[index].value = mask.masked(call.headers[index].value)
+      }
+      for index in call.parameters.indices {
+        call.parameters[index].value = mask.masked(call.parameters[index].value)
+      }
+      return call
+    }
+    return shown
+  }
+}
+
 extension JSONWriter {
   mutating func field(_ name: String, _ time: WallTime?) {
     field(name, time?.text)
   }
 
-  /// `isWhole` adds what only the whole story has: attempts, log lines, effects.
-  package mutating func invocation(_ record: InvocationRecord, isWhole: Bool) {
+  /// `isWhole` adds what only the whole story has: attempts, log lines, effects; `redaction` is of its
+  /// function's manifest.
+  ///
+  /// Errors and log lines are stored without what is hidden.
+  package mutating func invocation(
+    _ record: InvocationRecord, isWhole: Bool, _ redaction: Redaction? = nil
+  ) {
+    let record = redaction.map { record.shown(under: $0) } ?? record
     object { json in
       json.field("id", "\(record.acceptance.id)")
       json.field("function", record.acceptance.function)

@@ -43,6 +43,9 @@ extension JSONWriter {
       json.field("deadLetter", declaration.deadLetter)
       json.idempotency(declaration.idempotency)
       json.array("fields") { json in for path in declaration.fields { json.value(path.source) } }
+      json.array("redact") { json in
+        for path in declaration.redact?.paths ?? [] { json.value(path.source) }
+      }
       json.keep(declaration.keep)
       json.object("environment") { json in
         for (name, value) in declaration.environment.sorted(by: { $0.key < $1.key }) {
@@ -51,6 +54,7 @@ extension JSONWriter {
       }
       // Their names; what they are worth is nobody's to read.
       json.array("secrets") { json in for name in declaration.secrets { json.value(name) } }
+      json.webhooks(declaration.webhooks)
       json.object("retry") { json in
         json.field("attempts", declaration.retry.attemptsMax)
         json.field("firstMs", declaration.retry.first.milliseconds)
@@ -73,6 +77,20 @@ extension JSONWriter {
         json.field("retried", status.retried)
         json.field("runP50Ms", status.runP50Milliseconds)
         json.field("runP99Ms", status.runP99Milliseconds)
+      }
+    }
+  }
+
+  /// Routes that only take what is signed, by `POST /path`; of the secrets their names.
+  private mutating func webhooks(_ webhooks: [HTTPRoute: WebhookPolicy]) {
+    let sorted = webhooks.map { ("\($0.method) \($0.pattern)", $1) }.sorted { $0.0 < $1.0 }
+    object("verify") { json in
+      for (route, policy) in sorted {
+        json.object(route) { json in
+          json.field("scheme", policy.scheme.rawValue)
+          json.array("secrets") { json in for name in policy.secrets { json.value(name) } }
+          json.field("toleranceMs", policy.scheme.signsTime ? policy.tolerance.milliseconds : nil)
+        }
       }
     }
   }

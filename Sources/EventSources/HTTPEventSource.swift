@@ -15,6 +15,11 @@ package enum HTTPEventSource {
     "x-vault-token", "x-gitlab-token", "x-goog-api-key", "ocp-apim-subscription-key",
   ]
 
+  /// Of calls that were checked: with the body beside them they could be sent again.
+  private static let signatureHeaders: Set<String> = [
+    "x-hub-signature-256", "x-hub-signature", "webhook-signature", "stripe-signature",
+  ]
+
   /// They speak of one connection, not of the request (RFC 9110 §7.6.1).
   private static let hopByHopHeaders: Set<String> = [
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
@@ -49,9 +54,12 @@ package enum HTTPEventSource {
   ///
   /// A repeat of the call finds these headers absent rather than filled with something that is no
   /// secret.
-  package static func withoutSecrets(_ call: HTTPCall) -> HTTPCall {
+  package static func withoutSecrets(_ call: HTTPCall, isVerified: Bool = false) -> HTTPCall {
     var call = call
-    call.headers.removeAll { secretHeaders.contains($0.name.lowercased()) }
+    call.headers.removeAll {
+      let name = $0.name.lowercased()
+      return secretHeaders.contains(name) || isVerified && signatureHeaders.contains(name)
+    }
     return call
   }
 

@@ -128,8 +128,10 @@ package final class TimerBook {
   package func look() -> Bool {
     guard clocks.monotonic >= notBefore else { return false }
     noteMarks()
+    // As all of them were: one that is refused at once must not note how far the others have come.
+    let before = marks
     let firings = source.due(at: clocks.wall, besides: unanswered)
-    for firing in firings { offer(firing, before: marks[firing.timer]) }
+    for firing in firings { offer(firing, before: before[firing.timer]) }
     return !firings.isEmpty
   }
 

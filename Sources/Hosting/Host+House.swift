@@ -4,7 +4,7 @@
 import Dispatching
 package import Doors
 import EventLoop
-import EventSources
+package import EventSources
 package import Invocations
 import Records
 
@@ -20,6 +20,12 @@ extension Host: House {
   package func call(_ proposal: Proposal, listener: any CallListener) {
     dispatcher.call(proposal, listener: listener)
     setAlarm()
+  }
+
+  package func noteUnsigned(_ code: WebhookFault.Code, function: String) {
+    let kind = UnsignedCalls.Kind(function: function, code: code)
+    guard let count = unsignedCalls.count(kind, at: clocks.monotonic) else { return }
+    bulletin.saw(.webhooksRefused(function: function, code: code.rawValue, count: count))
   }
 
   package func abandon(_ id: InvocationID, _ listener: any CallListener) {

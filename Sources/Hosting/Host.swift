@@ -13,7 +13,7 @@
 import Dispatching
 import Doors
 package import EventLoop
-import EventSources
+package import EventSources
 import HTTP
 package import Invocations
 import Records
@@ -37,6 +37,9 @@ package final class Host {
   let usageReader = UsageReader()
   let began = (wall: SystemClocks().wall, monotonic: SystemClocks().monotonic)
   package private(set) var router: Router
+  package private(set) var webhooks = WebhookRules()
+  package private(set) var redactions: [String: Redaction] = [:]
+  var unsignedCalls = UnsignedCalls()
   package private(set) var roster = WorkerRoster()
   private var launchNumber = 0
   /// Nil where the files themselves are live.
@@ -144,6 +147,12 @@ package final class Host {
     switching: @escaping @LoopActor () -> Void,
     then: @escaping @LoopActor (Result<WorkerRoster, LaunchFault>) -> Void
   ) {
+    // As the workers' secrets: what they are at the launch holds for the release.
+    let webhooks = WebhookRules(declarations, secret: settings.secret)
+    guard webhooks.mistakes.isEmpty else {
+      let fault = HostFault.webhookSecrets(webhooks.mistakes)
+      return EventLoop.shared.afterTurn { then(.failure(.notAdopted(fault))) }
+    }
     launchNumber += 1
     let release = WorkerRelease(
       executable: executable, arguments: arguments, functions: declarations, number: launchNumber,
@@ -154,7 +163,7 @@ package final class Host {
       case .failure(let fault): then(.failure(.workers(fault)))
       case .success(let roster):
         do throws(HostFault) {
-          try adopt(declarations, roster, as: number, switching)
+          try adopt(declarations, webhooks, roster, as: number, switching)
           then(.success(roster))
         } catch { then(.failure(.notAdopted(error))) }
       }
@@ -162,14 +171,17 @@ package final class Host {
   }
 
   private func adopt(
-    _ declarations: [FunctionDeclaration], _ roster: WorkerRoster, as number: Int?,
-    _ switching: @LoopActor () -> Void
+    _ declarations: [FunctionDeclaration], _ webhooks: WebhookRules, _ roster: WorkerRoster,
+    as number: Int?, _ switching: @LoopActor () -> Void
   ) throws(HostFault) {
     do { router = try Router(declarations) } catch { throw .routes("\(error)") }
     do { try timerDesk.redeclare(declarations) } catch {
       throw .timers("timer \(error.timer): \(error.reason)")
     }
     self.roster = roster
+    self.webhooks = webhooks
+    // Of a function that is gone its former word holds on, for its events are still there.
+    for declaration in declarations { redactions[declaration.name] = declaration.redact }
     // Written before anything that runs under it.
     switching()
     dispatcher.release = number

@@ -84,6 +84,7 @@ package enum HostFault: Error, CustomStringConvertible {
   case executable(path: String, reason: String)
   case workerUser(String)
   case manifestsTooLarge(bytesMax: Int)
+  case webhookSecrets([String])
 
   package var description: String {
     switch self {
@@ -102,13 +103,14 @@ package enum HostFault: Error, CustomStringConvertible {
     case .workerUser(let reason): reason
     case .manifestsTooLarge(let bytesMax):
       "the manifests have more than \(bytesMax) bytes together; describe less in them"
+    case .webhookSecrets(let mistakes): mistakes.joined(separator: "\n")
     }
   }
 
   /// True where the user's manifests or arguments are at fault: exit code 65.
   package var isBadInput: Bool {
     switch self {
-    case .missingHandlers, .routes, .timers, .manifestsTooLarge: true
+    case .missingHandlers, .routes, .timers, .manifestsTooLarge, .webhookSecrets: true
     case .store, .workers, .door, .openControlDoor, .notWritable, .executable,
       .workerUser:
       false

@@ -2,6 +2,7 @@
 
 import Dispatching
 import EventLoop
+import EventSources
 import Invocations
 import Records
 
@@ -32,6 +33,7 @@ extension Host {
     let desks = counts.keys.sorted()
     text.gauge("apus_unfinished", "Accepted and not ended.", desks) { counts[$0]?.unfinished }
     text.gauge("apus_running", "Attempts with a worker.", desks) { counts[$0]?.running }
+    text.webhooks(unsignedCalls)
     writeHouse(to: &text)
     return Array(text.text.utf8)
   }
@@ -78,6 +80,14 @@ private struct MetricsText {
 
   mutating func plain(_ name: String, _ type: String, _ help: String, _ value: Int) {
     text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n\(name) \(value)\n"
+  }
+
+  mutating func webhooks(_ calls: UnsignedCalls) {
+    let name = "apus_webhooks_refused_total"
+    text += "# HELP \(name) Calls refused for their signature.\n# TYPE \(name) counter\n"
+    for (kind, count) in calls.totals {
+      text += "\(name){function=\"\(kind.function)\",code=\"\(kind.code.rawValue)\"} \(count)\n"
+    }
   }
 
   private mutating func series(

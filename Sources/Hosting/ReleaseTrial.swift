@@ -62,7 +62,9 @@ final class ReleaseTrial {
       let answer = await Self.answer(event, sample.function, workers)
       switch answer {
       case .decodes: continue
-      case .fault(let words): faults.append("\(event.id): \(words)")
+      case .fault(let words):
+        let mask = sample.function.redact?.mask(for: event.event)
+        faults.append("\(event.id): \(mask?.masked(words) ?? words)")
       case .none:
         faults.append("\(event.id): no answer within \(Self.answerTimeout)")
         return Self.described(faults, sample)

@@ -12,7 +12,7 @@ import EventLoop
 import Glibc
 package import Invocations
 import Manifests
-import Records
+package import Records
 import Releases
 import Workers
 
@@ -21,6 +21,8 @@ package final class RunningHost: Sendable {
   package let addresses: Host.Addresses
   /// What it came up with; nil where the files themselves are live.
   package let release: StartingRelease?
+  /// What others than its owner may use in the data directory.
+  package let wide: [StoreSurroundings.Permission]
   private let settings: HostSettings
   private let store: RecordStore
 
@@ -33,6 +35,7 @@ package final class RunningHost: Sendable {
     self.addresses = addresses
     self.settings = settings
     self.store = store
+    wide = StoreSurroundings.wide(in: settings.dataDirectory)
   }
 
   /// Blocks until the doors are open.

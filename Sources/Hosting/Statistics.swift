@@ -44,7 +44,9 @@ final class Statistics {
     case .workerEnded(_, _, let expected): if !expected { workersLost += 1 }
     case .unhealthy(let names, let reason): for name in names { unhealthy[name] = reason }
     case .healthy(let names): for name in names { unhealthy[name] = nil }
-    case .logged, .missed, .paused, .resumed, .storeStalled, .storeHealed, .action: break
+    case .logged, .missed, .paused, .resumed, .storeStalled, .storeHealed, .action,
+      .webhooksRefused:
+      break
     }
   }
 

@@ -34,6 +34,10 @@ package struct FunctionDeclaration: Sendable, Equatable {
   package var fields: [EventPath]
   /// Where the host's rules for what has ended do not hold.
   package var keep: Keeping
+  /// Routes that only take what is signed.
+  package var webhooks: [HTTPRoute: WebhookPolicy] = [:]
+  /// Values of its events and results that are not to be shown.
+  package var redact: Redaction?
 
   package init(
     name: String, handler: String, summary: String = "", triggers: [Trigger],
@@ -71,6 +75,9 @@ package struct FunctionDeclaration: Sendable, Equatable {
     self.fields = fields
     self.keep = keep
   }
+
+  /// Secrets that the host itself needs; a handler has them only if `secrets` names them too.
+  package var webhookSecrets: [String] { Set(webhooks.values.flatMap(\.secrets)).sorted() }
 
   package var queues: [String] {
     triggers.compactMap { if case .queue(let name) = $0 { name } else { nil } }

@@ -165,6 +165,7 @@ extension FunctionReader {
     from fields: ManifestFields, into declaration: inout FunctionDeclaration
   ) {
     declaration.fields = paths(fields["fields"])
+    readRedaction(from: fields, into: &declaration)
     declaration.keep = keep(fields["keep"])
   }
 
@@ -252,7 +253,7 @@ extension FunctionReader {
     return secrets
   }
 
-  private mutating func requireVariableName(_ name: String, at location: ManifestLocation) {
+  mutating func requireVariableName(_ name: String, at location: ManifestLocation) {
     guard !ManifestForms.isVariableName(name) else { return }
     note(
       "a variable's name has letters, digits and _ and begins with no digit; got "

@@ -43,7 +43,9 @@ extension FunctionReader {
       }
       return nil
     }
-    return trigger(field).map { ($0, field.value.location) }
+    let trigger = trigger(field)
+    if let verify = fields["verify"] { readWebhook(verify, of: field, trigger, into: &draft) }
+    return trigger.map { ($0, field.value.location) }
   }
 
   private mutating func trigger(_ field: ManifestField) -> Trigger? {

@@ -5,10 +5,11 @@ enum ManifestKeys {
     "function", "handler", "description", "triggers", "concurrency", "rate", "order", "priority",
     "batch", "debounce", "timeout",
     "retry", "idempotency", "deadLetter", "onCrash", "queueLimit", "payloadLimit", "limits",
-    "environment", "secrets", "worker", "durability", "fields", "keep",
+    "environment", "secrets", "worker", "durability", "fields", "redact", "keep",
   ]
-  static let trigger = ["queue", "timer", "http", "batch"]
+  static let trigger = ["queue", "timer", "http", "batch", "verify"]
   static let source = ["queue", "timer", "http"]
+  static let verify = ["scheme", "secret", "tolerance"]
   static let timer = ["cron", "every", "at", "timezone", "missed"]
   static let missed = ["all"]
   static let concurrency = ["limit", "per", "limitPer"]

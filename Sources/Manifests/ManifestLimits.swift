@@ -51,6 +51,10 @@ enum ManifestLimits {
   static let environmentValueBytes = 0...32 << 10
   static let secrets = 0...100
   static let fields = 0...8
+  static let redact = 0...Redaction.pathsMax
+  /// While one secret takes the place of another there are two.
+  static let webhookSecrets = 1...8
+  static let tolerance = Duration.seconds(1)...Duration.seconds(3600)
   static let history = Duration.seconds(60)...Duration.seconds(3650 * 86_400)
   static let historyCount = 100...1_000_000_000
   static let historyBytes = (1 << 20)...(1 << 40)

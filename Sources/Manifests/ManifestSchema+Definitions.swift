@@ -3,6 +3,9 @@
 import Invocations
 
 extension ManifestSchema {
+  private static let schemes = WebhookPolicy.Scheme.allCases
+    .map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+
   static var definitions: String {
     #"""
         "name": {
@@ -88,6 +91,36 @@ extension ManifestSchema {
               "description": "Of all log lines of one attempt; \#(sizes(ManifestLimits.logBytes)).",
               "default": "16MiB",
               "$ref": "#/$defs/size"
+            }
+          }
+        },
+        "verify": {
+          "description": "Whose signature a call of this route must have.",
+          "type": "object",
+          "additionalProperties": false,
+          "required": ["scheme", "secret"],
+          "properties": {
+            "scheme": {
+              "description": "How the sender signs.",
+              "enum": [\#(schemes)]
+            },
+            "secret": {
+              "description": "The name of a secret of the host; several while one replaces another.",
+              "oneOf": [
+                { "$ref": "#/$defs/variable" },
+                {
+                  "type": "array",
+                  "minItems": \#(ManifestLimits.webhookSecrets.lowerBound),
+                  "maxItems": \#(ManifestLimits.webhookSecrets.upperBound),
+                  "uniqueItems": true,
+                  "items": { "$ref": "#/$defs/variable" }
+                }
+              ]
+            },
+            "tolerance": {
+              "description": "How old a call may be; \#(range(ManifestLimits.tolerance)). Not of github.",
+              "default": "5m",
+              "$ref": "#/$defs/duration"
             }
           }
         },

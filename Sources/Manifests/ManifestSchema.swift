@@ -60,7 +60,7 @@ package enum ManifestSchema {
             "oneOf": [
               { "required": ["queue"] }, { "required": ["timer"] }, { "required": ["http"] }
             ],
-            "dependentRequired": { "batch": ["queue"] },
+            "dependentRequired": { "batch": ["queue"], "verify": ["http"] },
             "properties": {
               "queue": {
                 "description": "Messages of this queue; a queue triggers one function.",
@@ -73,7 +73,8 @@ package enum ManifestSchema {
                 "pattern": "^(\#(RouteForm.methods.joined(separator: "|"))) +/[^ ?#]*$",
                 "maxLength": \#(ManifestLimits.routeBytes.upperBound + 8)
               },
-              "batch": { "$ref": "#/$defs/batch" }
+              "batch": { "$ref": "#/$defs/batch" },
+              "verify": { "$ref": "#/$defs/verify" }
             }
           }
         }
@@ -313,6 +314,18 @@ package enum ManifestSchema {
           "maxItems": \#(ManifestLimits.fields.upperBound),
           "uniqueItems": true,
           "items": { "$ref": "#/$defs/path" }
+        },
+        "redact": {
+          "description": "Values of events and results that are not shown: data.card, result.token.",
+          "type": "array",
+          "default": [],
+          "maxItems": \#(ManifestLimits.redact.upperBound),
+          "uniqueItems": true,
+          "items": {
+            "type": "string",
+            "pattern": "^(data|result)(\\.[^.]+)*$",
+            "maxLength": \#(ManifestLimits.pathBytes.upperBound)
+          }
         },
         "keep": {
           "description": "How long, and how much of, what has ended stays in the record.",

@@ -19,7 +19,16 @@ package enum ManifestWords {
 
   /// All but the name and the triggers, in the order of the contract.
   package static func entries(of function: FunctionDeclaration) -> [Entry] {
-    starting(function) + failing(function) + process(function)
+    webhooks(function) + starting(function) + failing(function) + process(function)
+  }
+
+  private static func webhooks(_ function: FunctionDeclaration) -> [Entry] {
+    function.webhooks.map { route, policy in
+      let time = policy.scheme.signsTime ? ", \(ManifestForms.text(policy.tolerance))" : ""
+      let secrets = policy.secrets.joined(separator: ", ")
+      return Entry(
+        "verify \(route.method) \(route.pattern)", "\(policy.scheme.rawValue) (\(secrets)\(time))")
+    }.sorted { $0.key < $1.key }
   }
 
   private static func starting(_ function: FunctionDeclaration) -> [Entry] {
@@ -95,6 +104,7 @@ package enum ManifestWords {
       Entry(
         "fields",
         function.fields.isEmpty ? nil : function.fields.map(\.source).joined(separator: ", ")),
+      Entry("redact", function.redact?.paths.map(\.source).joined(separator: ", ")),
       Entry("keep.succeeded", function.keep.succeeded.map(ManifestForms.text)),
       Entry("keep.dead", function.keep.dead.map(ManifestForms.text)),
       Entry("keep.count", function.keep.count.map(String.init)),

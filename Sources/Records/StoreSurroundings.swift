@@ -40,17 +40,43 @@ package struct StoreSurroundings: Sendable, Equatable {
     wide = Self.wide(in: directory)
   }
 
-  private static func wide(in directory: String) -> [Permission] {
-    let files = ["apus.db", "apus.db-wal", "apus.db-shm", "lock"]
-    let rules = [(directory, 0o700)] + files.map { ("\(directory)/\($0)", 0o600) }
-    return rules.compactMap { path, modeMax in
+  /// What others than its owner may use, of all that a host keeps in its directory: nothing, where they
+  /// cannot enter it.
+  package static func wide(in directory: String) -> [Permission] {
+    var own = stat()
+    guard stat(directory, &own) == 0, own.st_mode & 0o077 != 0 else { return [] }
+    let isPassedThrough = own.st_mode & 0o777 == 0o710
+    let shelf = "\(directory)/executables"
+    let files = names(in: directory).map { "\(directory)/\($0)" }
+    let executables = names(in: "\(directory)/executables").map { "\(directory)/executables/\($0)" }
+    return ([directory] + files + executables).compactMap { path in
       var status = stat()
-      guard stat(path, &status) == 0 else { return nil }
+      guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFLNK else { return nil }
       let mode = Int(status.st_mode & 0o777)
-      // The group of the user that workers run as passes through, and reads nothing.
-      if path == directory, mode == 0o710 { return nil }
-      return mode & ~modeMax == 0 ? nil : Permission(path: path, mode: mode, modeMax: modeMax)
+      // The group of the user that workers run as passes through, and reads the executables alone.
+      if isPassedThrough, path == directory || path.hasPrefix(shelf), mode & 0o027 == 0 {
+        return nil
+      }
+      // What its owner runs or enters stays so.
+      let modeMax = status.st_mode & S_IFMT == S_IFDIR || mode & 0o100 != 0 ? 0o700 : 0o600
+      return mode & 0o077 == 0 ? nil : Permission(path: path, mode: mode, modeMax: modeMax)
     }
+  }
+
+  /// In a directory of one's own choice there may be anything.
+  private static let namesMax = 1000
+
+  private static func names(in directory: String) -> [String] {
+    guard let stream = opendir(directory) else { return [] }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while names.count < namesMax, let entry = readdir(stream) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
   }
 }
 

@@ -13,7 +13,10 @@ extension AttemptAnswer {
       memoryBytes: Int64(clamping: result.memoryBytes))
   }
 
-  package init(failure payload: UnsafeRawBufferPointer) throws(FrameFault) {
+  /// `mask` hides secrets before the words are cut.
+  package init(
+    failure payload: UnsafeRawBufferPointer, _ mask: TextMask? = nil
+  ) throws(FrameFault) {
     let failure = try AttemptFailure(reading: payload)
     let cpuMicroseconds = Int64(clamping: failure.cpuMicroseconds)
     let memoryBytes = Int64(clamping: failure.memoryBytes)
@@ -37,8 +40,10 @@ extension AttemptAnswer {
       return
     }
     let error = ErrorRecord(
-      code: code ?? kind.rawValue, message: cut(failure.message, to: ErrorRecord.messageBytesMax),
-      type: cut(failure.type, to: ErrorRecord.messageBytesMax))
+      code: code ?? kind.rawValue,
+      message: cut(
+        mask?.masked(failure.message) ?? failure.message, to: ErrorRecord.messageBytesMax),
+      type: cut(mask?.masked(failure.type) ?? failure.type, to: ErrorRecord.messageBytesMax))
     let retryAfter = failure.retryAfterMilliseconds.map { Duration.milliseconds(max(0, $0)) }
     self = .failed(
       Failure(kind: kind, error: error, retryAfter: retryAfter), cpuMicroseconds: cpuMicroseconds,

@@ -13,7 +13,8 @@ final class WorkerGroup {
   let environment: [String: String]
   /// Of each of its processes.
   let memoryBytesMax: Int
-  let redaction: Redaction
+  /// Over all that its workers say to people.
+  let mask: TextMask?
   private(set) var stage = Stage.launching
   /// Starting and ready.
   private(set) var members: [WorkerProcess] = []
@@ -38,7 +39,7 @@ final class WorkerGroup {
     functions = plan.functions
     environment = plan.environment
     memoryBytesMax = plan.memoryBytesMax
-    redaction = Redaction(plan.secrets)
+    mask = plan.mask
   }
 
   var confinement: Confinement {

@@ -33,7 +33,10 @@ extension WorkerProcess {
     case .crashed: beginCrash(of: name)
     case .responseHead: try takeResponseHead(name, payload)
     case .responseBody: try takeResponseBody(name, payload)
-    case .probed: takeProbed(head.invocation, try Probed(reading: payload))
+    case .probed:
+      var probed = try Probed(reading: payload)
+      probed.fault = probed.fault.map { group.mask?.masked($0) ?? $0 }
+      takeProbed(head.invocation, probed)
     case .start, .startBatch, .cancel, .drain, .ping, .pause, .resume, .probe:
       throw SpeechFault.onlyForWorkers(head.kind)
     }
@@ -53,7 +56,8 @@ extension WorkerProcess {
   ) throws {
     guard let place = inFlight.index(forKey: name) else { return ignore() }
     let answer =
-      try kind == .result ? AttemptAnswer(result: payload) : AttemptAnswer(failure: payload)
+      try kind == .result
+      ? AttemptAnswer(result: payload) : AttemptAnswer(failure: payload, group.mask)
     let limits = inFlight.values[place].limits
     if case .succeeded(let value, _, _, _) = answer,
       (value == .streamed) != inFlight.values[place].isStreaming
@@ -61,15 +65,20 @@ extension WorkerProcess {
       throw SpeechFault.streamOutOfOrder(kind)
     }
     finishFlight(at: place)
-    pool.answered(name, group.redaction.hide(in: answer.held(to: limits)), by: self)
+    pool.answered(name, answer.held(to: limits), by: self)
   }
 
   private func takeLog(_ name: AttemptName, _ payload: UnsafeRawBufferPointer) throws {
     let entry = try LogEntry(reading: payload)
     guard inFlight[name] != nil else { return ignore() }
+    var metadata = fields(entry.metadata)
+    var message = entry.message
+    if let mask = group.mask {
+      message = mask.masked(message)
+      for index in metadata.indices { metadata[index].value = mask.masked(metadata[index].value) }
+    }
     log(
-      name, level: entry.level.word, entry.message, at: WallTime(milliseconds: entry.time),
-      fields(entry.metadata))
+      name, level: entry.level.word, message, at: WallTime(milliseconds: entry.time), metadata)
   }
 
   private func takeResponseHead(_ name: AttemptName, _ payload: UnsafeRawBufferPointer) throws {

@@ -11,8 +11,7 @@ extension WorkerProcess {
     _ name: AttemptName, level: String, _ message: String, at time: WallTime = wallTimeNow(),
     _ metadata: [HTTPCall.Field] = []
   ) {
-    let message = cut(group.redaction.hide(in: message), to: Self.messageBytesMax)
-    let metadata = group.redaction.hide(in: metadata)
+    let message = cut(message, to: Self.messageBytesMax)
     let bytes = metadata.reduce(message.utf8.count) {
       $0 + $1.name.utf8.count + $1.value.utf8.count
     }
@@ -40,7 +39,7 @@ extension WorkerProcess {
 
   /// A line belongs to an attempt only if no other could have printed it.
   func printed(_ line: String, on level: String) {
-    let line = group.redaction.hide(in: line)
+    let line = group.mask?.masked(line) ?? line
     lastLines.append(line)
     if crashLines != nil {
       crashLines?.append(line)

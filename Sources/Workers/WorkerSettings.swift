@@ -6,6 +6,9 @@ package import Invocations
 import Glibc
 
 package struct WorkerSettings: Sendable {
+  /// Secrets with less are not looked for in what handlers say: they would be found everywhere.
+  static let secretBytesMin = 8
+
   /// Processes for each group of functions.
   package var workersPerGroup = 1
   /// In flight in one worker; at the limit it has no room.

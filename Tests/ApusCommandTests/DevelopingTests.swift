@@ -141,7 +141,7 @@ struct WorkerCopyTests {
       let adopted = try copies.adopt(executable)
       let copy = try #require(adopted)
       #expect(copy == "\(folder.path)/worker-\(number)")
-      #expect(Files.status(copy).map { $0.st_mode & 0o777 } == 0o755)
+      #expect(Files.status(copy).map { $0.st_mode & 0o777 } == 0o700)
       let again = try copies.adopt(executable)
       #expect(again == nil)
     }

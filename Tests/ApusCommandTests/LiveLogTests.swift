@@ -82,6 +82,9 @@ struct LiveLineTests {
     #expect(
       line(.missed(timer: "t/0", [MissedInstant(instant: now, count: 3, reason: "skipped")]))
         == "09:00:00.250 ! timer t/0: 3 instants missed (skipped)")
+    #expect(
+      line(.webhooksRefused(function: "f", code: "bad-signature", count: 3))
+        == "09:00:00.250 ! 3 calls of f refused: bad-signature")
     #expect(line(.storeHealed) == "09:00:00.250 ● the record can be written again")
   }
 

@@ -11,12 +11,16 @@ final class HostProcess {
   let controlDoor: HTTPClient
   private let process: Process
   let control: HTTPClient.Address
+  let functionAddress: HTTPClient.Address
   var controlAddress: HTTPClient.Address { control }
   var processID: Int32 { process.processIdentifier }
 
   /// Starts `apus serve` and returns when its doors are open.
+  ///
+  /// `umask` is what a shell would set before, such as `022`.
   static func start(
-    manifests: URL, worker: String, data: URL, environment: [String: String] = [:]
+    manifests: URL, worker: String, data: URL, environment: [String: String] = [:],
+    umask: String? = nil
   ) async throws -> HostProcess {
     try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
     try? FileManager.default.removeItem(at: data.appending(path: "doors.json"))  // of a killed host
@@ -26,9 +30,14 @@ final class HostProcess {
       "serve", "--manifests", manifests.path(), "--worker", Self.product(worker).path(), "--data",
       data.path(), "--function-door", "127.0.0.1:0", "--control-door", "127.0.0.1:0",
     ]
+    if let umask, let host = process.executableURL {
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments =
+        ["-c", "umask \(umask); exec \"$0\" \"$@\"", host.path()] + (process.arguments ?? [])
+    }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
-    let errors = data.appending(path: "stderr.log")
+    let errors = data.appending(path: "stderr.log")  // the test's own, like the directory
     try Data().write(to: errors)
     process.standardError = try FileHandle(forWritingTo: errors)
     process.standardOutput = FileHandle.nullDevice
@@ -40,7 +49,8 @@ final class HostProcess {
     self.process = process
     self.directory = directory
     let addresses = try #require(try JSONSerialization.jsonObject(with: doors) as? [String: Any])
-    functionDoor = HTTPClient(try Self.address(addresses["functionDoor"]))
+    functionAddress = try Self.address(addresses["functionDoor"])
+    functionDoor = HTTPClient(functionAddress)
     control = try Self.address(addresses["controlDoor"])
     controlDoor = HTTPClient(control)
   }

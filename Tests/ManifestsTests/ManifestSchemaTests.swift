@@ -1,6 +1,7 @@
 // The schema and the reader know the same keys and limits.
 
 import Foundation
+import Invocations
 import Testing
 
 @testable import Manifests
@@ -35,6 +36,10 @@ struct ManifestSchemaTests {
     let timer = try #require((root["$defs"] as? Schema)?["timer"] as? Schema)
     #expect(try keys(timer) == Set(ManifestKeys.timer))
     #expect(try keys(part("properties", "missed", of: timer)) == Set(ManifestKeys.missed))
+    let verify = try #require((root["$defs"] as? Schema)?["verify"] as? Schema)
+    #expect(try keys(verify) == Set(ManifestKeys.verify))
+    let schemes = try part("properties", "scheme", of: verify)["enum"] as? [String]
+    #expect(schemes == WebhookPolicy.Scheme.allCases.map(\.rawValue))
     let mappings = [
       ("concurrency", ManifestKeys.concurrency), ("rate", ManifestKeys.rate),
       ("retry", ManifestKeys.retry), ("idempotency", ManifestKeys.idempotency),
@@ -60,6 +65,7 @@ struct ManifestSchemaTests {
     }
     check(root)
     check(try #require(definitions["timer"] as? Schema))
+    check(try #require(definitions["verify"] as? Schema))
   }
 
   @Test func `every reference is defined`() throws {

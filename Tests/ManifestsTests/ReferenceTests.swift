@@ -40,7 +40,8 @@ struct ReferenceTests {
       #expect(text.contains("[`\(key)") || text.contains("`\(key)`]("), "\(key)")
     }
     let parts =
-      ManifestKeys.timer + ManifestKeys.concurrency + ManifestKeys.rate + ManifestKeys.batch
+      ManifestKeys.timer + ManifestKeys.verify + ManifestKeys.concurrency + ManifestKeys.rate
+      + ManifestKeys.batch
       + ManifestKeys.debounce + ManifestKeys.retry + ManifestKeys.idempotency
       + ManifestKeys.limits
     for part in parts { #expect(text.contains("\(part):"), "\(part)") }

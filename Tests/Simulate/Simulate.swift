@@ -1,5 +1,6 @@
-// Runs histories by their seeds: `Simulate FROM COUNT`, in as many processes as the caller likes. The
-// first history that does not balance is printed, with the command that replays it, and ends with 1.
+// Runs histories by their seeds: `Simulate FROM COUNT`, in as many processes as the caller likes; and
+// `Simulate power ROUNDS`, which lets the power go at every step of a store's life. The first that does
+// not balance is printed, with the command that replays it, and ends with 1.
 import Glibc
 import Simulation
 
@@ -7,6 +8,9 @@ import Simulation
   static func main() {
     // Dictionaries that walk in another order each time would make another history of the same seed.
     guard getenv("SWIFT_DETERMINISTIC_HASHING") != nil else { return startAgain() }
+    if CommandLine.arguments.dropFirst().first == "power" {
+      return losePower(rounds: CommandLine.arguments.dropFirst(2).first.flatMap { Int($0) } ?? 1)
+    }
     let numbers = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
     let from = numbers.first ?? 1
     let count = numbers.dropFirst().first ?? 1
@@ -23,6 +27,20 @@ import Simulation
       if (seed - from + 1) % 1_000 == 0 { print("\(seed - from + 1) histories: \(total.words)") }
     }
     print("\(count) histories from seed \(from): \(total.words)")
+  }
+
+  private static func losePower(rounds: Int) {
+    do {
+      let life = try PowerLoss(invocations: 24)
+      for round in 1...max(1, rounds) {
+        var chance = Chance(seed: UInt64(round))
+        for steps in 0..<life.steps { try life.cut(after: steps, chance: &chance) }
+      }
+      print("the power went at each of \(life.steps) steps, \(rounds) times: nothing was lost")
+    } catch {
+      print("\(error)")
+      exit(1)
+    }
   }
 
   private static func startAgain() {

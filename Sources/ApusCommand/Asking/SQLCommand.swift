@@ -13,7 +13,8 @@ struct SQLCommand: ParsableCommand {
     discussion: """
       The views are invocations, attempts, logs, dead_letters, timers, releases and paused; --views \
       lists their columns. A range of time is quick by n, the id as a number: \
-      n >= apus_rowid_at('2h') is everything since two hours ago.
+      n >= apus_rowid_at('2h') is everything since two hours ago. It reads the file itself, where \
+      events are whole: what a manifest hides ('redact') is shown here.
       Example: apus sql "SELECT function, count(*) FROM dead_letters GROUP BY 1"
       Example: apus sql --json "SELECT id, data ->> '$.orderId' AS o FROM invocations WHERE n >= \
       apus_rowid_at('2026-11-21T03:00:00Z')"

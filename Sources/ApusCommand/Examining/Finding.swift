@@ -198,10 +198,12 @@ struct Examination {
     report.surroundings.wide.map { one in
       Finding(
         .warning, "permissions",
-        "\(one.path) may be used by others (mode \(Self.octal(one.mode)))",
-        "chmod \(Self.octal(one.modeMax)) '\(one.path)'")
+        "\(one.path) may be used by others (mode \(one.modeText))", one.remedy)
     }
   }
+}
 
-  private static func octal(_ mode: Int) -> String { "0" + String(mode, radix: 8) }
+extension StoreSurroundings.Permission {
+  var modeText: String { "0" + String(mode, radix: 8) }
+  var remedy: String { "chmod 0\(String(modeMax, radix: 8)) '\(path)'" }
 }

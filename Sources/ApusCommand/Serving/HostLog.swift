@@ -32,6 +32,10 @@ final class HostLog: HappeningListener {
     case .storeStalled(let reason):
       logger.critical("record cannot be written", metadata: ["reason": "\(reason)"])
     case .storeHealed: logger.notice("record can be written again")
+    case .webhooksRefused(let function, let code, let count):
+      logger.warning(
+        "calls refused for their signature",
+        metadata: ["function": "\(function)", "code": "\(code)", "count": "\(count)"])
     case .action(let action) where action.state.isFinal:
       logger.notice(
         "operator's action ended",

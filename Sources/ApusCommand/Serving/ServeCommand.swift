@@ -7,6 +7,7 @@ import Hosting
 import Invocations
 import Logging
 import Manifests
+import Records
 
 struct ServeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -67,6 +68,7 @@ struct ServeCommand: ParsableCommand {
         }
       })
     if let release = running.release { Self.tell(release, logger) }
+    Self.tell(running.wide, logger)
     logger.info(
       "ready",
       metadata: [
@@ -79,6 +81,18 @@ struct ServeCommand: ParsableCommand {
     logger.info("stopping", metadata: ["drain-ms": "\(settings.drainTime.milliseconds)"])
     running.stop()
     logger.info("stopped")
+  }
+
+  /// A directory that was made wider may be meant so; its events are readable all the same.
+  private static func tell(_ wide: [StoreSurroundings.Permission], _ logger: Logger) {
+    guard let first = wide.first else { return }
+    logger.warning(
+      "others may use what is in the data directory: it holds events and secrets",
+      metadata: [
+        "path": "\(first.path)", "mode": "\(first.modeText)",
+        "remedy": "\(first.remedy)",
+        "others": "\(wide.count - 1)",
+      ])
   }
 
   private static func tell(_ release: StartingRelease, _ logger: Logger) {

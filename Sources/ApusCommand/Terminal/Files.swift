@@ -39,7 +39,7 @@ enum Files {
     guard from >= 0 else { throw Fault(source, errno) }
     defer { close(from) }
     let fresh = "\(target).new"
-    let to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o755)
+    let to = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o700)
     guard to >= 0 else { throw Fault(fresh, errno) }
     let code = copyBytes(from, to)
     close(to)

@@ -21,7 +21,7 @@ struct LiveLines: Sendable {
     case .duplicate: invocation(moment, "=", .dim, "came again, does not run again")
     case .fenced: invocation(moment, "!", .yellow, "answer of an older attempt refused")
     case .workerStarted, .workerEnded, .unhealthy, .healthy, .missed, .dropped, .paused, .resumed,
-      .storeStalled, .storeHealed, .action:
+      .storeStalled, .storeHealed, .webhooksRefused, .action:
       house(moment)
     }
   }
@@ -115,6 +115,8 @@ struct LiveLines: Sendable {
       case .resumed: ("▶", .green, "\(moment.subject) is resumed")
       case .storeStalled: ("✗", .red, "the record cannot be written: \(moment.reason)")
       case .storeHealed: ("●", .green, "the record can be written again")
+      case .webhooksRefused:
+        ("!", .yellow, "\(moment.count) calls of \(moment.function) refused: \(moment.reason)")
       case .action:
         (
           "✎", .cyan,

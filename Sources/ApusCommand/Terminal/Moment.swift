@@ -11,6 +11,7 @@ struct Moment: Equatable, Sendable {
     case unhealthy, healthy, missed, dropped, paused, resumed
     case storeStalled = "store-stalled"
     case storeHealed = "store-healed"
+    case webhooksRefused = "webhooks-refused"
     case action
   }
 
@@ -21,7 +22,7 @@ struct Moment: Equatable, Sendable {
   var attempt: Int64?
   var worker: Int64?
   var state = ""
-  /// Of a death, a missed instant, a stalled store, workers that do not start.
+  /// Of a death, a missed instant, refused calls, a stalled store, workers that do not start.
   var reason = ""
   var outcome = ""
   var runMilliseconds: Int64?
@@ -134,6 +135,11 @@ extension Moment {
       self.init(.storeStalled, at: now)
       self.reason = reason
     case .storeHealed: self.init(Kind.storeHealed, at: now)
+    case .webhooksRefused(let function, let code, let count):
+      self.init(.webhooksRefused, at: now)
+      self.function = function
+      reason = code
+      self.count = Int64(count)
     case .action(let action):
       self.init(.action, at: now)
       subject = "action \(action.number) of \(action.by)"
@@ -159,7 +165,7 @@ extension Moment {
     attempt = event.number("attempt")
     worker = event.number("worker")
     state = event["state"] ?? ""
-    reason = event["reason"] ?? ""
+    reason = event["reason"] ?? event["code"] ?? ""
     outcome = event["outcome"] ?? ""
     runMilliseconds = event.number("runMs")
     next = event.time("next")

@@ -24,6 +24,8 @@ package enum Happening: Sendable {
   case resumed(subject: String)
   case storeStalled(reason: String)
   case storeHealed
+  /// Calls whose signature was not good, since this was told last; told at most every ten seconds.
+  case webhooksRefused(function: String, code: String, count: Int)
   /// An operator's action began, got on or ended.
   case action(OperatorAction)
 }

@@ -65,6 +65,7 @@ import Glibc
     Handler("Fail") { (_: NoInput, _) in throw Reject("no") }
     Printing.functions
     Misbehaving.functions
+    Blurting.functions
   }
 }
 
