@@ -52,6 +52,9 @@ final class HTTPRequestReader {
     if case .head = phase { false } else { true }
   }
 
+  /// What is kept of a body that is not whole yet.
+  var bodyBytesHeld: Int { message.body.count }
+
   func takeBody(bytesMax: Int) {
     bodyBytesMax = bytesMax
     discardsBody = false

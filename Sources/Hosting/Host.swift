@@ -178,10 +178,11 @@ package final class Host {
   // MARK: Doors
 
   func openDoors() throws(HostFault) -> Addresses {
-    let function = HTTPServer(responder: FunctionDoor(house: self))
+    let budget = DescriptorBudget.raised()
+    let function = HTTPServer(responder: FunctionDoor(house: self), limits: budget.functionDoor)
     let functionPort = try listen(function, settings.functionDoor, "function door")
     functionServer = function
-    let controlPort = try openControlDoor()
+    let controlPort = try openControlDoor(budget)
     controlDoorAddress =
       "http://\(HostSettings.Address(host: settings.controlDoor.host, port: controlPort))"
     return Addresses(
@@ -190,11 +191,11 @@ package final class Host {
       controlDoor: controlDoorAddress)
   }
 
-  private func openControlDoor() throws(HostFault) -> UInt16 {
+  private func openControlDoor(_ budget: DescriptorBudget) throws(HostFault) -> UInt16 {
     // The names to answer to hold the port, which is known only once the door is open; until then
     // it answers to none.
     let entry = ControlDoorEntry()
-    let server = HTTPServer(responder: entry)
+    let server = HTTPServer(responder: entry, limits: budget.controlDoor)
     let port = try listen(server, settings.controlDoor, "control door")
     let host = settings.controlDoor.host
     let names = DoorGuard.names(host: host, port: port, others: settings.controlNames)
@@ -207,7 +208,7 @@ package final class Host {
 
     let localDoor = ControlDoor(
       house: self, guards: DoorGuard(token: settings.token, hosts: nil))
-    let local = HTTPServer(responder: localDoor)
+    let local = HTTPServer(responder: localDoor, limits: budget.localDoor)
     controlDoors = [door, localDoor]
     do { try local.listen(unix: "\(settings.dataDirectory)/control.sock") } catch {
       throw .door("control door: \(error)")

@@ -11,12 +11,14 @@ final class HostProcess {
   let controlDoor: HTTPClient
   private let process: Process
   let control: HTTPClient.Address
+  let function: HTTPClient.Address
   var controlAddress: HTTPClient.Address { control }
   var processID: Int32 { process.processIdentifier }
 
   /// Starts `apus serve` and returns when its doors are open.
   static func start(
-    manifests: URL, worker: String, data: URL, environment: [String: String] = [:]
+    manifests: URL, worker: String, data: URL, environment: [String: String] = [:],
+    descriptorsMax: Int? = nil
   ) async throws -> HostProcess {
     try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
     try? FileManager.default.removeItem(at: data.appending(path: "doors.json"))  // of a killed host
@@ -26,6 +28,11 @@ final class HostProcess {
       "serve", "--manifests", manifests.path(), "--worker", Self.product(worker).path(), "--data",
       data.path(), "--function-door", "127.0.0.1:0", "--control-door", "127.0.0.1:0",
     ]
+    if let descriptorsMax {
+      let apus = [Self.product("apus").path()] + (process.arguments ?? [])
+      process.executableURL = URL(filePath: "/bin/sh")
+      process.arguments = ["-c", "ulimit -n \(descriptorsMax); exec \"$0\" \"$@\""] + apus
+    }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let errors = data.appending(path: "stderr.log")
@@ -40,7 +47,8 @@ final class HostProcess {
     self.process = process
     self.directory = directory
     let addresses = try #require(try JSONSerialization.jsonObject(with: doors) as? [String: Any])
-    functionDoor = HTTPClient(try Self.address(addresses["functionDoor"]))
+    function = try Self.address(addresses["functionDoor"])
+    functionDoor = HTTPClient(function)
     control = try Self.address(addresses["controlDoor"])
     controlDoor = HTTPClient(control)
   }
