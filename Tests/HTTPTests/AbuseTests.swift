@@ -152,6 +152,23 @@ struct AbuseTests {
     }
   }
 
+  @Test func `who reads late gets all answers, and is not read from until then`() async throws {
+    // Sixty answers of a megabyte would be more than a connection may have unsent.
+    let bytes = 1 << 20
+    try await withServer(handle: { exchange in
+      exchange.respond(HTTPResponse(status: 200, body: [UInt8](repeating: 0x78, count: bytes)))
+    }) { server in
+      let socket = try server.connect(receiveBufferBytes: 4_096)
+      try socket.send(String(repeating: Self.get, count: 60))
+      while await server.counters.requests == 0 { sched_yield() }
+      #expect(await server.counters.requests < 60)
+      var received = 0
+      while received < 60 * bytes, let more = try socket.receive() { received += more.count }
+      #expect(received >= 60 * bytes)
+      #expect(await server.counters.slowReadersDropped == 0)
+    }
+  }
+
   // MARK: many
 
   @Test func `bodies that arrive may together be as large as the limit and no larger`() async throws
