@@ -277,15 +277,18 @@ final class HTTPClientAttempt {
     var parts: [HTTPClientResponsePart] = []
     decoder.takeParts { parts.append($0) }
     let end = parts.firstIndex { if case .end = $0 { true } else { false } } ?? parts.endIndex
-    for part in parts.prefix(end + 1) { take(part) }
+    for part in parts.prefix(end + 1) { try take(part) }
     if let fault, !isComplete { throw fault }
     if fault != nil || end + 1 < parts.count { keepsConnection = false }
   }
 
-  private func take(_ part: HTTPClientResponsePart) {
+  private func take(_ part: HTTPClientResponsePart) throws(HTTPClientFault) {
     switch part {
     case .head(let head):
-      status = Int(head.status.code)
+      // The decoder takes any number of digits; and no request here asks for another protocol.
+      let code = Int(head.status.code)
+      guard (200...599).contains(code) else { throw .notHTTP("status \(code) ends no request") }
+      status = code
       headers = HTTPFields(head.headers.map { ($0.name, $0.value) })
       keepsConnection = head.isKeepAlive
     case .body(let buffer): buffer.withUnsafeReadableBytes { unread.append(contentsOf: $0) }

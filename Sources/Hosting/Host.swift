@@ -46,6 +46,8 @@ package final class Host {
   private(set) var controlDoors: [ControlDoor] = []
   package private(set) var controlDoorAddress = ""
   private var alarm: LoopTimer?
+  /// Raised before the first worker starts, so that all workers find the same limit.
+  private let budget = DescriptorBudget.raised()
 
   /// The store's threads hold this before the host exists; the host joins on the loop.
   @LoopActor final class Ear {
@@ -178,11 +180,10 @@ package final class Host {
   // MARK: Doors
 
   func openDoors() throws(HostFault) -> Addresses {
-    let budget = DescriptorBudget.raised()
     let function = HTTPServer(responder: FunctionDoor(house: self), limits: budget.functionDoor)
     let functionPort = try listen(function, settings.functionDoor, "function door")
     functionServer = function
-    let controlPort = try openControlDoor(budget)
+    let controlPort = try openControlDoor()
     controlDoorAddress =
       "http://\(HostSettings.Address(host: settings.controlDoor.host, port: controlPort))"
     return Addresses(
@@ -191,7 +192,7 @@ package final class Host {
       controlDoor: controlDoorAddress)
   }
 
-  private func openControlDoor(_ budget: DescriptorBudget) throws(HostFault) -> UInt16 {
+  private func openControlDoor() throws(HostFault) -> UInt16 {
     // The names to answer to hold the port, which is known only once the door is open; until then
     // it answers to none.
     let entry = ControlDoorEntry()

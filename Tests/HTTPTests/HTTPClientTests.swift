@@ -91,6 +91,18 @@ struct HTTPClientTests {
     }
   }
 
+  @Test(arguments: ["50", "099", "101", "600", "999"])
+  func `a status that ends no request is no answer`(status: String) {
+    let attempt = HTTPClientAttempt(method: "GET")
+    defer { attempt.close() }
+    let answer = "HTTP/1.1 \(status) Odd\r\nContent-Length: 0\r\n\r\n"
+    #expect {
+      try attempt.add(Array(answer.utf8))
+    } throws: { fault in
+      if case HTTPClientFault.notHTTP = fault { true } else { false }
+    }
+  }
+
   @Test func `a stream that is cut is a fault, one that ends is not`() async throws {
     try await withServer(handle: { exchange in
       exchange.startStream(status: 200, headers: HTTPFields())
