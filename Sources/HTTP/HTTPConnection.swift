@@ -181,6 +181,13 @@ final class HTTPConnection {
     server.responder.handle(exchange)
   }
 
+  /// What arrived of a body that will not be taken is free for others at once.
+  private func dropArriving() {
+    reader.dropBody()
+    server.arrivingBytes -= arrivingBytes
+    arrivingBytes = 0
+  }
+
   // MARK: refusals
 
   /// By the responder, on the head alone.
@@ -208,6 +215,7 @@ final class HTTPConnection {
   func refuse(_ refusal: HTTPRefusal) {
     server.counters.refuse(refusal.problem.code)
     takesRequests = false
+    dropArriving()
     let exchange = arriving ?? placeholder()
     arriving = nil
     exchange.closesConnection = true
@@ -354,7 +362,7 @@ final class HTTPConnection {
     guard state != .closed else { return }
     state = .closed
     stream.close()
-    server.arrivingBytes -= arrivingBytes
+    dropArriving()
     abandonExchanges()
     server.forget(self)
     reader.close()

@@ -55,6 +55,9 @@ final class HTTPRequestReader {
   /// What is kept of a body that is not whole yet.
   var bodyBytesHeld: Int { message.body.count }
 
+  /// After it nothing more can be read.
+  func dropBody() { message.body = [] }
+
   func takeBody(bytesMax: Int) {
     bodyBytesMax = bytesMax
     discardsBody = false

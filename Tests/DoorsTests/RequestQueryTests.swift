@@ -9,7 +9,7 @@ struct RequestQueryTests {
   private let now = WallTime(milliseconds: 1_800_000_000_000)
 
   @Test(arguments: [
-    "since=2h&until=2027-01-01T00:00:00Z&function=a", "since=99999999s", "since=36500000d",
+    "since=2h&until=2028-01-01T00:00:00Z&function=a", "since=36500000s", "since=36500000d",
     "since=0000-01-01T00:00:00%2B23:59", "until=9999-12-31T23:59:59.999-23:59",
     "where=data.a%3Db%3Dc&where=subject%3D", "state=dead,queued&reason=exhausted",
     "text=a+b%26c&key=%22&event=%C3%A9&fingerprint=0123456789&release=7",
