@@ -43,9 +43,9 @@ test-threads: setup ## The tests under the thread sanitizer (a build of its own)
 SEEDS ?= 100000
 FROM ?= 1
 
-simulate: setup ## Histories with every fault, each of its own seed: make simulate SEEDS=100000 FROM=1
+simulate: setup ## Histories with every fault, each of its own seed: make simulate SEEDS=100000 FROM=1 TELL=
 	swift build -c release --product Simulate --scratch-path .build-simulate
-	@./.ci/simulate .build-simulate/release/Simulate $(FROM) $(SEEDS)
+	@$(if $(TELL),TELL=$(TELL)) ./.ci/simulate .build-simulate/release/Simulate $(FROM) $(SEEDS)
 
 lint: ## Formatting and house rules of every source file
 	swift format lint --strict --recursive --parallel $(SOURCES)

@@ -22,13 +22,18 @@ package final class TimerBook {
   /// What the live release declares, to build the source anew when a firing was refused.
   private var declarations: [FunctionDeclaration]
   private var queueLimits: [String: Int]
+  /// Timers whose firing has not been answered.
+  ///
+  /// The next waits for it: of two on their way the first could be refused and the second not, and
+  /// its mark would then stand for instants that nobody fired.
+  private var unanswered: Set<String> = []
   /// After a refusal (the queue is full, the store stalled): when to look again.
   private var notBefore: UInt64 = 0
 
   /// Told of instants that did not fire, once that is on disk.
   package var missed: (_ timer: String, [MissedInstant]) -> Void = { _, _ in }
-  /// Told that a firing was refused: `nextWake` is another now.
-  package var tookBack: () -> Void = {}
+  /// Told when a firing was answered: `nextWake` is another now.
+  package var answered: () -> Void = {}
 
   private static let retryPause = Duration.seconds(1)
   /// The wall clock can be set forward while its owner sleeps; it is looked at this often.
@@ -92,7 +97,7 @@ package final class TimerBook {
 
   /// When the next instant is due; nil when none ever is.
   package var nextInstant: WallTime? {
-    guard let next = source.next else { return nil }
+    guard let next = source.next(besides: unanswered) else { return nil }
     guard notBefore > clocks.monotonic else { return next }
     // Times of day are whole milliseconds: never before the pause is over.
     let pause = (notBefore - clocks.monotonic + 999_999) / 1_000_000
@@ -103,7 +108,7 @@ package final class TimerBook {
   package var nextWake: UInt64 {
     let now = clocks.wall
     var pause = Self.lookPause
-    if let next = source.next {
+    if let next = source.next(besides: unanswered) {
       pause = min(pause, .milliseconds(max(0, next.milliseconds - now.milliseconds)))
     }
     return max(clocks.monotonic + pause.nanoseconds, notBefore)
@@ -123,7 +128,7 @@ package final class TimerBook {
   package func look() -> Bool {
     guard clocks.monotonic >= notBefore else { return false }
     noteMarks()
-    let firings = source.due(at: clocks.wall)
+    let firings = source.due(at: clocks.wall, besides: unanswered)
     for firing in firings { offer(firing, before: marks[firing.timer]) }
     return !firings.isEmpty
   }
@@ -140,11 +145,15 @@ package final class TimerBook {
     let proposals = fired.map {
       Proposal(function: firing.function, trigger: "timer:\(firing.timer)", event: $0.event)
     }
+    unanswered.insert(firing.timer)
     accept(proposals, advance) { [weak self] outcome in
+      guard let self else { return }
+      unanswered.remove(firing.timer)
       switch outcome {
-      case .success: if !missed.isEmpty { self?.missed(firing.timer, missed) }
-      case .failure: self?.takeBack(firing, to: before)
+      case .success: if !missed.isEmpty { self.missed(firing.timer, missed) }
+      case .failure: takeBack(firing, to: before)
       }
+      answered()
     }
   }
 
@@ -159,7 +168,6 @@ package final class TimerBook {
         declarations, marks: Array(marks.values), now: clocks.wall, awakeSince: awakeSince)
     } catch { preconditionFailure("timers that were built before: \(error)") }
     notBefore = clocks.monotonic + Self.retryPause.nanoseconds
-    tookBack()
   }
 
   private static func missed(of firing: TimerFiring) -> [MissedInstant] {

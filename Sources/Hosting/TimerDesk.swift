@@ -23,7 +23,7 @@ final class TimerDesk {
       dispatcher.accept($0, advancing: $1, answered: $2)
     }
     book.missed = { observer.saw(.missed(timer: $0, $1)) }
-    book.tookBack = { [weak self] in LoopActor.assumeIsolated { self?.arm() } }
+    book.answered = { [weak self] in LoopActor.assumeIsolated { self?.arm() } }
   }
 
   var statuses: [TimerSource.Status] { book.statuses }

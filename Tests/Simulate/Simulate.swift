@@ -10,13 +10,14 @@ import Simulation
     let numbers = CommandLine.arguments.dropFirst().compactMap { UInt64($0) }
     let from = numbers.first ?? 1
     let count = numbers.dropFirst().first ?? 1
+    let tell: ((String) -> Void)? = getenv("TELL") == nil ? nil : { print($0) }
     var total = HistoryReport()
     for seed in from..<from + count {
       do {
-        let one = try History.run(seed: seed)
+        let one = try History.run(seed: seed, tell: tell)
         total.add(one)
       } catch {
-        print("\(error)\n  to see it again: make simulate FROM=\(seed) SEEDS=1")
+        print("\(error)\n  to see it again: make simulate FROM=\(seed) SEEDS=1 TELL=1")
         exit(1)
       }
       if (seed - from + 1) % 1_000 == 0 { print("\(seed - from + 1) histories: \(total.words)") }

@@ -157,9 +157,15 @@ struct Books {
       // Only the latest thousand are kept.
       guard count < 900, let first = (fired + listed).min(), let last = (fired + listed).max()
       else { continue }
-      let all = (last - first) / period + 1
-      if Int64(fired.count) + count < all {
-        faults.append("\(name): of \(all) instants \(fired.count) fired and \(count) were missed")
+      let known = Set(fired + listed)
+      let gaps = stride(from: first, through: last, by: Int(period)).filter { !known.contains($0) }
+      // A row of several stands for older ones than can be listed.
+      let unlisted = Int(count) - listed.count
+      if gaps.count > unlisted {
+        let some = gaps.prefix(5).map { "+\($0 - first)" }
+        faults.append(
+          "\(name): of \((last - first) / period + 1) instants \(fired.count) fired, "
+            + "\(count) were missed, and nobody knows of \(gaps.count): \(some)")
       }
     }
     return faults

@@ -37,8 +37,14 @@ package struct History {
   private var sent = 0
   private var troubleSteps = 0
 
-  package static func run(seed: UInt64, steps: Int = 300) throws -> HistoryReport {
+  /// Throws a `Finding` where the books do not balance.
+  ///
+  /// `tell` gets every step with what the host asks of its store and hears from it.
+  package static func run(
+    seed: UInt64, steps: Int = 300, tell: ((String) -> Void)? = nil
+  ) throws -> HistoryReport {
     var history = try History(seed: seed)
+    history.world.ledger.tell = tell
     do {
       for _ in 0..<steps { try history.step() }
       try history.finish()
@@ -62,6 +68,7 @@ package struct History {
   }
 
   private mutating func note(_ what: String) {
+    world.ledger.tell?(what)
     lastSteps.append(what)
     if lastSteps.count > 60 { lastSteps.removeFirst() }
     for byte in what.utf8 {

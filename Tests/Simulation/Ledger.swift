@@ -35,6 +35,8 @@ final class Ledger: Observer {
   private var tokensAt: UInt64 = 0
   var monotonic: () -> UInt64 = { 0 }
   var isDeaf = false
+  /// Where somebody wants to read along.
+  var tell: ((String) -> Void)?
   /// Changes with every end of a host: an answer that comes later is nobody's.
   private(set) var epoch = 0
 

@@ -37,7 +37,10 @@ final class World {
     }
 
     func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
-      for change in changes { if case .end(let ending) = change { ledger.ended(ending.id) } }
+      for change in changes {
+        if case .end(let ending) = change { ledger.ended(ending.id) }
+        ledger.tell?("  asks to write \(change.words)")
+      }
       last = store?.append(changes, terms) ?? last
       return last
     }
@@ -116,7 +119,9 @@ final class World {
   /// The host hears the oldest word of its store.
   func hearStore() {
     guard !disk.isCutOff, hasNews else { return }
-    dispatcher.hear(house.inbox.news.removeFirst())
+    let news = house.inbox.news.removeFirst()
+    ledger.tell?("  the store says \(news.words)")
+    dispatcher.hear(news)
   }
 
   /// The host hears the oldest word of its workers.
@@ -216,5 +221,35 @@ final class World {
       if !moved { pass(.milliseconds(50), looksAtTimers: false) }
     }
     ledger.violated("it never comes to rest")
+  }
+}
+
+// MARK: Telling
+
+extension RecordChange {
+  fileprivate var words: String {
+    switch self {
+    case .accept(let one): "accept \(one.id) of \(one.function), due \(one.dueAt.milliseconds)"
+    case .start(let one): "start \(one.id) \(one.attempt)"
+    case .goOn(let one, _, let state, let due, _):
+      "go on \(one.invocation) \(one.number) \(state) \(due.milliseconds)"
+    case .end(let one): "end \(one.id) \(one.state)"
+    case .release(let id, let due): "release \(id) \(due.milliseconds)"
+    case .timer(let one): "timer \(one.name) \(one.last.milliseconds)"
+    case .duplicate(let id): "duplicate \(id)"
+    default: "\(self)"
+    }
+  }
+}
+
+extension RecordNews {
+  fileprivate var words: String {
+    switch self {
+    case .durable(let number): "durable \(number)"
+    case .rows(let read, let rows, let hasMore):
+      "\(rows.map(\.acceptance.id)) of \(read)\(hasMore ? " and more" : "")"
+    case .stalled(let reason, let refused): "stalled (\(reason)), refused \(refused)"
+    default: "\(self)"
+    }
   }
 }
