@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 SOURCES := Package.swift Sources Tests Functions
 
-.PHONY: help setup dev serve release test test-threads simulate kills lint bench clean
+.PHONY: help setup dev serve release test test-threads simulate fuzz kills lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -56,9 +56,14 @@ kills: setup ## The sample shop under load while hosts and workers are killed: m
 lint: ## Formatting and house rules of every source file
 	swift format lint --strict --recursive --parallel $(SOURCES)
 
+fuzz: setup ## Each fuzz target for SECONDS=60 under libFuzzer (a build of its own); TARGETS="cron json" for some
+	swift build -c release --product Fuzz --sanitize=fuzzer -Xswiftc -DFUZZING \
+	  -Xswiftc -enable-testing --scratch-path .build-fuzz
+	@./.ci/fuzz .build-fuzz/release/Fuzz $(or $(SECONDS),60) $(TARGETS)
+
 bench: setup ## Measure the parts that every event passes, on this machine
 	swift build -c release --product Benchmarks
 	.build/release/Benchmarks --check
 
 clean: ## Remove what was built; the store in .apus/ stays
-	rm -rf .build .build-threads .build-release .build-simulate
+	rm -rf .build .build-threads .build-release .build-simulate .build-fuzz

@@ -150,6 +150,17 @@ let package = Package(
     tests(of: "Doors", imports: ["HTTP", "Invocations"]),
     tests(of: "ApusTesting", imports: ["Apus"]),
     tests(of: "Shop", imports: ["ApusTesting"]),
+    // Fuzz targets look into the rooms as their tests do: a release build needs `-enable-testing`.
+    .target(
+      name: "Fuzzing",
+      dependencies: [
+        "Doors", "EventSources", "HTTP", "Invocations", "Manifests", "Routing", "Schedules",
+        "WorkerProtocol",
+      ],
+      path: "Tests/Fuzzing", exclude: ["Corpus"], swiftSettings: strict),
+    .executableTarget(
+      name: "Fuzz", dependencies: ["Fuzzing"], path: "Tests/Fuzz", swiftSettings: strict),
+    tests(of: "Fuzzing"),
     .testTarget(
       name: "ApusCommandTests",
       dependencies: [

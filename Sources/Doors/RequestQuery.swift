@@ -214,13 +214,17 @@ extension RequestQuery {
   }
 
   /// RFC 3339, or a duration back from now such as `2h`.
+  ///
+  /// Within the years that RFC 3339 can write, since an action keeps it as text.
   func time(_ name: String, now: WallTime) throws(RequestFault) -> WallTime? {
     guard let text = self[name] else { return nil }
+    let writable = CivilTime.formattable
     if let back = milliseconds(text) {
-      return WallTime(milliseconds: now.milliseconds - back)
+      return WallTime(milliseconds: max(writable.lowerBound, now.milliseconds - back))
     }
     do {
-      return WallTime(milliseconds: try CivilTime.parseRFC3339(text))
+      let time = try CivilTime.parseRFC3339(text)
+      return WallTime(milliseconds: min(max(time, writable.lowerBound), writable.upperBound))
     } catch {
       throw RequestFault(
         "bad-parameter",

@@ -70,6 +70,9 @@ struct EventDraft {
   /// Required ones that are missing are named.
   func event(data: [UInt8], dataContentType: String?) throws(IngestFault) -> Event {
     _ = try required("specversion", specVersion)
+    // It may be the Content-Type header, which has not come through `set` and may have tabs.
+    let dataContentType = dataContentType.map { $0.replacing("\t", with: " ") }
+    if let dataContentType { try checkText("datacontenttype", dataContentType) }
     return Event(
       id: try required("id", id), source: try required("source", source),
       type: try required("type", type), subject: subject, time: time,

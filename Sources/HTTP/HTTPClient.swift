@@ -217,7 +217,7 @@ private struct ReceivedBody {
 ///
 /// It has a decoder of its own, so that nothing of an earlier response, or of another thread's, can
 /// be in it.
-private final class HTTPClientAttempt {
+final class HTTPClientAttempt {
   private let decoder: EmbeddedDecoder<HTTPResponseDecoder>
   private var status: Int?
   private var headers = HTTPFields()
@@ -265,21 +265,30 @@ private final class HTTPClientAttempt {
     return HTTPClientResponse(status: status, headers: headers, body: [])
   }
 
+  /// What stands behind a complete response was never asked for: the response counts, and its
+  /// connection is not kept.
   private func decoding(_ decode: () throws -> Void) throws(HTTPClientFault) {
+    var fault: HTTPClientFault?
     do {
       try decode()
     } catch {
-      throw .notHTTP(String(describing: error))
+      fault = .notHTTP(String(describing: error))
     }
     var parts: [HTTPClientResponsePart] = []
     decoder.takeParts { parts.append($0) }
-    for part in parts { take(part) }
+    let end = parts.firstIndex { if case .end = $0 { true } else { false } } ?? parts.endIndex
+    for part in parts.prefix(end + 1) { try take(part) }
+    if let fault, !isComplete { throw fault }
+    if fault != nil || end + 1 < parts.count { keepsConnection = false }
   }
 
-  private func take(_ part: HTTPClientResponsePart) {
+  private func take(_ part: HTTPClientResponsePart) throws(HTTPClientFault) {
     switch part {
     case .head(let head):
-      status = Int(head.status.code)
+      // The decoder takes any number of digits; and no request here asks for another protocol.
+      let code = Int(head.status.code)
+      guard (200...599).contains(code) else { throw .notHTTP("status \(code) ends no request") }
+      status = code
       headers = HTTPFields(head.headers.map { ($0.name, $0.value) })
       keepsConnection = head.isKeepAlive
     case .body(let buffer): buffer.withUnsafeReadableBytes { unread.append(contentsOf: $0) }

@@ -116,7 +116,8 @@ final class NIOHTTPCodec: HTTPCodec {
     case .headerOverflow: .headersTooLong
     case .unexpectedContentLength:
       .ambiguousFraming("Content-Length twice, or beside Transfer-Encoding; send exactly one")
-    case .invalidContentLength: .ambiguousFraming("Content-Length must be one decimal number")
+    case .invalidContentLength:
+      .ambiguousFraming("Content-Length must be one decimal number, without Transfer-Encoding")
     case .invalidChunkSize: .ambiguousFraming("a chunk size must be hexadecimal digits alone")
     case .invalidHeaderToken: .malformed("a header field has a byte that may not stand there")
     case .lfExpected: .malformed("each line must end with CR LF")

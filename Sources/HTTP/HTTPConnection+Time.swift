@@ -20,6 +20,9 @@ struct HTTPConnectionClock {
   private var bytesWritten = 0
   private var bytesSentBefore = 0
   private var stalledSince: UInt64?
+  /// Of the body that is being read.
+  private var bodyBegan: UInt64 = 0
+  private var bodyBytes = 0
 
   /// From the first byte on; more bytes of the same head do not prolong it.
   mutating func startHead(_ limits: HTTPLimits) {
@@ -30,8 +33,13 @@ struct HTTPConnectionClock {
     (phase, deadline) = (.waiting, .max)
   }
 
-  mutating func continueBody(_ limits: HTTPLimits) {
-    enter(.body, for: limits.bodyTimeout)
+  /// Each byte prolongs it, but no further than the pace of the whole body allows.
+  mutating func continueBody(_ limits: HTTPLimits, bytes: Int, now: UInt64 = Self.coarseNow()) {
+    if phase != .body { (bodyBegan, bodyBytes) = (now, 0) }
+    phase = .body
+    bodyBytes += bytes
+    let earned = UInt64(bodyBytes) * 1_000_000_000 / UInt64(max(1, limits.bodyBytesPerSecondMin))
+    deadline = min(now, bodyBegan &+ earned) &+ limits.bodyTimeout.nanoseconds
   }
 
   mutating func startIdle(_ limits: HTTPLimits) {

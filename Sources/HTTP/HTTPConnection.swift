@@ -40,6 +40,8 @@ final class HTTPConnection {
   private var heldInput: [UInt8] = []
   private var isPaused = false
   private var isInStep = false
+  /// Of a body that is not whole yet, as the server has counted it.
+  private var arrivingBytes = 0
   /// In the exchanges' `heldBytes`.
   private var heldOutputBytes = 0
 
@@ -113,7 +115,19 @@ final class HTTPConnection {
       step(bytes, from: &offset)
     }
     isInStep = false
-    noteProgress()
+    noteArriving()
+    noteProgress(bytes.count)
+  }
+
+  /// What all bodies of a server hold while they arrive is limited; who would pass it is refused.
+  private func noteArriving() {
+    guard state != .closed else { return }
+    let held = reader.bodyBytesHeld
+    server.arrivingBytes += held - arrivingBytes
+    arrivingBytes = held
+    if arriving != nil, server.arrivingBytes > limits.arrivingBytesMax {
+      refuse(.tooManyArrivingBytes(max: limits.arrivingBytesMax))
+    }
   }
 
   private func step(_ bytes: UnsafeRawBufferPointer, from offset: inout Int) {
@@ -167,6 +181,13 @@ final class HTTPConnection {
     server.responder.handle(exchange)
   }
 
+  /// What arrived of a body that will not be taken is free for others at once.
+  private func dropArriving() {
+    reader.dropBody()
+    server.arrivingBytes -= arrivingBytes
+    arrivingBytes = 0
+  }
+
   // MARK: refusals
 
   /// By the responder, on the head alone.
@@ -176,7 +197,7 @@ final class HTTPConnection {
   private func refuse(
     _ head: HTTPCheckedHead, _ exchange: HTTPExchange, _ response: HTTPResponse
   ) {
-    server.counters.requestsRefused += 1
+    server.counters.refuse("\(response.status)")
     switch head.body {
     case .none: takesRequests = head.request.isKeepAlive
     case .length(let count)
@@ -192,8 +213,9 @@ final class HTTPConnection {
 
   /// By the server: nothing behind this request can be read any more.
   func refuse(_ refusal: HTTPRefusal) {
-    server.counters.requestsRefused += 1
+    server.counters.refuse(refusal.problem.code)
     takesRequests = false
+    dropArriving()
     let exchange = arriving ?? placeholder()
     arriving = nil
     exchange.closesConnection = true
@@ -340,6 +362,7 @@ final class HTTPConnection {
     guard state != .closed else { return }
     state = .closed
     stream.close()
+    dropArriving()
     abandonExchanges()
     server.forget(self)
     reader.close()
@@ -356,10 +379,10 @@ final class HTTPConnection {
     }
   }
 
-  private func noteProgress() {
+  private func noteProgress(_ count: Int = 0) {
     guard state == .open, !isInStep else { return }
     if arriving != nil || reader.isMidBody {
-      clock.continueBody(limits)
+      clock.continueBody(limits, bytes: count)
     } else if reader.isMidHead {
       clock.startHead(limits)
     } else if exchanges.isEmpty {

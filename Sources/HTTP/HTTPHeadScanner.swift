@@ -55,6 +55,7 @@ struct HTTPHeadScanner {
       if line.count > limits.requestLineBytesMax {
         throw .requestLineTooLong(max: limits.requestLineBytesMax)
       }
+      try checkRequestLine(line)
       headerStart = line.count + 2
     } else {
       try checkHeaderLine(line)
@@ -63,6 +64,17 @@ struct HTTPHeadScanner {
     for byte in line { hasForbidden = hasForbidden || HTTPGrammar.isForbiddenInLine(byte) }
     if hasForbidden {
       throw .malformed("a line of the head has a control byte, such as NUL or CR alone")
+    }
+  }
+
+  /// Some readers take more than one space for one, others for a part of the target.
+  private func checkRequestLine(_ line: UnsafeRawBufferPointer) throws(HTTPRefusal) {
+    var previous: UInt8 = 0
+    for byte in line {
+      if byte == UInt8(ascii: " "), previous == byte {
+        throw .malformed("the request line must be 'METHOD target HTTP/1.1' with single spaces")
+      }
+      previous = byte
     }
   }
 

@@ -42,6 +42,12 @@ package struct HTTPLimits: Sendable {
   package var headerTimeout: Duration = .seconds(10)
   /// Without one byte of a body that has begun; past it: 408.
   package var bodyTimeout: Duration = .seconds(30)
+  /// A body that has begun must keep this pace, `bodyTimeout` ahead; past it: 408.
+  ///
+  /// A byte now and then would otherwise hold a connection, and what it has sent, for ever.
+  package var bodyBytesPerSecondMin = 512
+  /// Bytes of all bodies of one server that are not whole yet; past it: 503 for the one that grows.
+  package var arrivingBytesMax = 256 * 1024 * 1024
   /// Idle between two requests; past it: closed in silence.
   package var keepAliveTimeout: Duration = .seconds(75)
   /// A client that takes not one byte of what waits for it; past it: closed.

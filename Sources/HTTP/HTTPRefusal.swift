@@ -17,6 +17,7 @@ enum HTTPRefusal: Error, Equatable {
   case unknownTransferCoding(String)
   case unsupportedVersion
   case tooManyConnections(max: Int)
+  case tooManyArrivingBytes(max: Int)
   case badResponse(String)
 
   var problem: HTTPProblem {
@@ -41,6 +42,7 @@ enum HTTPRefusal: Error, Equatable {
     case .unknownTransferCoding: (501, "unknown-transfer-coding", "Unknown transfer coding")
     case .unsupportedVersion: (505, "unsupported-version", "HTTP version not supported")
     case .tooManyConnections: (503, "too-many-connections", "Too many connections")
+    case .tooManyArrivingBytes: (503, "too-many-arriving-bytes", "Too much is arriving")
     case .badResponse: (500, "bad-response", "The response could not be sent")
     }
   }
@@ -61,10 +63,15 @@ enum HTTPRefusal: Error, Equatable {
     case .unknownTransferCoding(let what): "only 'chunked' is known; got '\(what)'"
     case .unsupportedVersion: "this server speaks HTTP/1.1 and HTTP/1.0"
     case .tooManyConnections(let max): "\(max) connections are open already; try again later"
+    case .tooManyArrivingBytes(let max):
+      "\(max) bytes of other bodies are arriving already; try again later"
     }
   }
 
   private var headers: HTTPFields {
-    if case .tooManyConnections = self { HTTPFields([("Retry-After", "1")]) } else { HTTPFields() }
+    switch self {
+    case .tooManyConnections, .tooManyArrivingBytes: HTTPFields([("Retry-After", "1")])
+    default: HTTPFields()
+    }
   }
 }

@@ -52,6 +52,12 @@ final class HTTPRequestReader {
     if case .head = phase { false } else { true }
   }
 
+  /// What is kept of a body that is not whole yet.
+  var bodyBytesHeld: Int { message.body.count }
+
+  /// After it nothing more can be read.
+  func dropBody() { message.body = [] }
+
   func takeBody(bytesMax: Int) {
     bodyBytesMax = bytesMax
     discardsBody = false

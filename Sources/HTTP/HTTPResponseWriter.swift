@@ -71,10 +71,22 @@ struct HTTPResponseHead {
     }
   }
 
+  /// Of a responder's own fields; clients refuse longer heads, each at a number of its own.
+  static let fieldsMax = 200
+  static let fieldBytesMax = 64 * 1024
+
   /// Why this status and these fields cannot be sent, or nil.
   static func fault(status: Int, fields: HTTPFields) -> HTTPRefusal? {
     guard (200...599).contains(status) else {
       return .badResponse("status \(status) is not between 200 and 599")
+    }
+    let count = fields.entries.count
+    guard count <= fieldsMax else {
+      return .badResponse("it has \(count) header fields; \(fieldsMax) are allowed")
+    }
+    let bytes = fields.entries.reduce(0) { $0 + $1.0.utf8.count + $1.1.utf8.count + 4 }
+    guard bytes <= fieldBytesMax else {
+      return .badResponse("its header fields have \(bytes) bytes; \(fieldBytesMax) are allowed")
     }
     for (name, value) in fields.entries {
       guard HTTPGrammar.isToken(name) else { return .badResponse("a field name is no token") }

@@ -8,13 +8,25 @@ package struct HTTPCounters: Sendable, Equatable {
   package var connectionsRefused = 0
   package var requests = 0
   /// By the server for its form, size or slowness, or by the responder on its head.
-  package var requestsRefused = 0
+  package private(set) var requestsRefused = 0
+  /// Both kinds, by the code of the problem; by the status where the responder refused on the head.
+  package private(set) var refusals: [String: Int] = [:]
   /// Heads and bodies that did not arrive in time; contained in `requestsRefused`.
   package var timeouts = 0
   /// Exchanges whose client left before the answer was complete.
   package var clientsGone = 0
   package var answersAborted = 0
   package var slowReadersDropped = 0
+
+  mutating func refuse(_ reason: String) {
+    requestsRefused += 1
+    refusals[reason, default: 0] += 1
+  }
+
+  mutating func refuseConnection(_ reason: String) {
+    connectionsRefused += 1
+    refusals[reason, default: 0] += 1
+  }
 }
 
 @LoopActor
@@ -22,6 +34,10 @@ package final class HTTPServer {
   package let limits: HTTPLimits
   package internal(set) var counters = HTTPCounters()
   package var connectionCount: Int { connections.count }
+  /// Of bodies that are not whole yet.
+  package internal(set) var arrivingBytes = 0
+  /// How often a listener waited, because the process had no descriptor left to accept with.
+  package var acceptPauses: Int { listeners.reduce(0) { $0 + $1.descriptorShortages } }
 
   let responder: any HTTPResponder
   private(set) var isDraining = false
@@ -81,7 +97,7 @@ package final class HTTPServer {
   ///
   /// A client that is quick to send may see a reset in place of the answer.
   private func refuse(_ connection: HTTPConnection, _ refusal: HTTPRefusal) {
-    counters.connectionsRefused += 1
+    counters.refuseConnection(refusal.problem.code)
     let response = HTTPResponse.problem(refusal.problem)
     let head = HTTPResponseHead(
       status: response.status, fields: response.headers, framing: .length(response.body.count),

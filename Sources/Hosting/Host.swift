@@ -50,6 +50,8 @@ package final class Host {
   private(set) var controlDoors: [ControlDoor] = []
   package private(set) var controlDoorAddress = ""
   private var alarm: LoopTimer?
+  /// Raised before the first worker starts, so that all workers find the same limit.
+  private let budget = DescriptorBudget.raised()
 
   /// The store's threads hold this before the host exists; the host joins on the loop.
   @LoopActor final class Ear {
@@ -193,7 +195,7 @@ package final class Host {
   // MARK: Doors
 
   func openDoors() throws(HostFault) -> Addresses {
-    let function = HTTPServer(responder: FunctionDoor(house: self))
+    let function = HTTPServer(responder: FunctionDoor(house: self), limits: budget.functionDoor)
     let functionPort = try listen(function, settings.functionDoor, "function door")
     functionServer = function
     let controlPort = try openControlDoor()
@@ -209,7 +211,7 @@ package final class Host {
     // The names to answer to hold the port, which is known only once the door is open; until then
     // it answers to none.
     let entry = ControlDoorEntry()
-    let server = HTTPServer(responder: entry)
+    let server = HTTPServer(responder: entry, limits: budget.controlDoor)
     let port = try listen(server, settings.controlDoor, "control door")
     let host = settings.controlDoor.host
     let names = DoorGuard.names(host: host, port: port, others: settings.controlNames)
@@ -222,7 +224,7 @@ package final class Host {
 
     let localDoor = ControlDoor(
       house: self, guards: DoorGuard(token: settings.token, hosts: nil))
-    let local = HTTPServer(responder: localDoor)
+    let local = HTTPServer(responder: localDoor, limits: budget.localDoor)
     controlDoors = [door, localDoor]
     do { try local.listen(unix: "\(settings.dataDirectory)/control.sock") } catch {
       throw .door("control door: \(error)")

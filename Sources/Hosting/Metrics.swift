@@ -35,6 +35,7 @@ extension Host {
     text.gauge("apus_running", "Attempts with a worker.", desks) { counts[$0]?.running }
     text.webhooks(unsignedCalls)
     writeHouse(to: &text)
+    writeDoors(to: &text)
     return Array(text.text.utf8)
   }
 
@@ -63,7 +64,7 @@ extension Host {
   }
 }
 
-private struct MetricsText {
+struct MetricsText {
   var text = ""
 
   mutating func counter(
@@ -79,7 +80,18 @@ private struct MetricsText {
   }
 
   mutating func plain(_ name: String, _ type: String, _ help: String, _ value: Int) {
-    text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n\(name) \(value)\n"
+    head(name, type, help)
+    line(name, [], value)
+  }
+
+  mutating func head(_ name: String, _ type: String, _ help: String) {
+    text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+  }
+
+  /// Labels are our own words, which need no escaping.
+  mutating func line(_ name: String, _ labels: [(String, String)], _ value: Int) {
+    let list = labels.map { "\($0)=\"\($1)\"" }.joined(separator: ",")
+    text += list.isEmpty ? "\(name) \(value)\n" : "\(name){\(list)} \(value)\n"
   }
 
   mutating func webhooks(_ calls: UnsignedCalls) {
@@ -93,9 +105,7 @@ private struct MetricsText {
   private mutating func series(
     _ name: String, _ type: String, _ help: String, _ functions: [String], _ value: (String) -> Int?
   ) {
-    text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
-    for function in functions {
-      text += "\(name){function=\"\(function)\"} \(value(function) ?? 0)\n"
-    }
+    head(name, type, help)
+    for function in functions { line(name, [("function", function)], value(function) ?? 0) }
   }
 }

@@ -106,6 +106,13 @@ extension FunctionReader {
             + "\(ManifestLimits.handlerBytes.upperBound) letters, digits, _ and .")
       }
     }
+    if draft.handlerLocation == nil, !draft.declaration.name.isEmpty,
+      !ManifestForms.isHandler(draft.declaration.handler)
+    {
+      fault(
+        fields["function"],
+        "begins with a digit, which no Swift type does: write 'handler: …' beside it")
+    }
     if let summary = text(fields["description"], "text") {
       draft.declaration.summary = summary
       let limit = ManifestLimits.summaryBytes.upperBound

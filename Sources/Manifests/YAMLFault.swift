@@ -50,10 +50,20 @@ struct YAMLFault {
   }
 
   private static func scalar(at mark: Mark, in yaml: String) -> Unicode.Scalar? {
-    let lines = yaml.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
-    guard lines.indices.contains(mark.line - 1) else { return nil }
-    return lines[mark.line - 1].dropFirst(mark.column - 1).first
+    var place = (line: 1, column: 1)
+    var previous: Unicode.Scalar = " "
+    for scalar in yaml.unicodeScalars {
+      defer { previous = scalar }
+      if scalar == "\n", previous == "\r" { continue }
+      if place == (mark.line, mark.column) { return scalar }
+      place =
+        lineBreaks.contains(scalar) ? (place.line + 1, 1) : (place.line, place.column + 1)
+    }
+    return nil
   }
+
+  /// As the library counts lines.
+  private static let lineBreaks: [Unicode.Scalar] = ["\n", "\r", "\u{85}", "\u{2028}", "\u{2029}"]
 
   private static func place(ofCharacter offset: Int, in yaml: String) -> (line: Int, column: Int) {
     var place = (line: 1, column: 1)

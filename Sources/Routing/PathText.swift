@@ -21,9 +21,12 @@ struct PathText {
     guard path.utf8.first == UInt8(ascii: "/") else {
       throw PathFault(reason: "the path does not begin with '/'")
     }
+    // By bytes: a sign that joins the slash before it would hide it from a walk over characters.
     raw =
       path.utf8.count == 1
-      ? [] : path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+      ? []
+      : path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        .map(Substring.init)
     guard raw.count <= Self.segmentsMax else {
       throw PathFault(reason: "the path has more than \(Self.segmentsMax) segments")
     }
@@ -56,9 +59,8 @@ struct PathText {
 
   /// nil for bad percent-encoding, bad UTF-8 and NUL, at which C's strings end.
   private static func decoded(_ segment: Substring, keepingSlash: Bool) -> String? {
-    guard segment.utf8.contains(UInt8(ascii: "%")) else {
-      return segment.utf8.contains(0) ? nil : String(segment)
-    }
+    guard !segment.utf8.contains(0) else { return nil }
+    guard segment.utf8.contains(UInt8(ascii: "%")) else { return String(segment) }
     var bytes: [UInt8] = []
     var rest = segment.utf8[...]
     while let byte = rest.popFirst() {

@@ -16,7 +16,7 @@ package struct RFC3339Error: Error, Equatable {
 
 extension CivilTime {
   /// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: RFC 3339 has four digits for a year.
-  private static let formattable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+  package static let formattable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
 
   /// `2027-01-01T00:00:00.000Z`, or with `+02:00` where an offset is given.
   ///

@@ -56,6 +56,19 @@ struct CloudEventDecoderTests {
     #expect(fault(#"{"a":}"#, form).hasPrefix("400 bad-json: bad JSON at byte 5"))
   }
 
+  @Test func `a content type is held to what any attribute may have`() throws {
+    let tab = try decode("hello", ["Content-Type": "text/plain;\tcharset=utf-8"]).events[0]
+    #expect(tab.dataContentType == "text/plain; charset=utf-8")
+    #expect(
+      fault("hello", ["Content-Type": "text/plain; a=\u{85}"])
+        == "400 bad-event: 'datacontenttype' has a control character")
+    let long = "text/plain; a=" + String(repeating: "x", count: 4_096 - 14)
+    #expect(try decode("hello", ["Content-Type": long]).events.count == 1)
+    #expect(
+      fault("hello", ["Content-Type": long + "x"])
+        == "400 bad-event: 'datacontenttype' is longer than 4096 bytes")
+  }
+
   @Test func `other content is opaque and keeps its type`() throws {
     let text = try decode("hello", ["Content-Type": "text/plain; charset=latin1"]).events[0]
     #expect(

@@ -3,8 +3,9 @@
 import Foundation
 import EventLoop
 import Glibc
-import HTTP
 import Testing
+
+@testable import HTTP
 
 struct HTTPClientTests {
   private func client(_ server: TestServer) -> HTTPClient {
@@ -70,6 +71,35 @@ struct HTTPClientTests {
       #expect(response.status == 200)
       #expect(events == ["data: 1\n\n"])
       #expect(await gone.next() == true)
+    }
+  }
+
+  @Test func `what stands behind a response is no part of it, however it is cut`() throws {
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    for more in ["HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", "garbage\r\n\r\n"] {
+      let attempt = HTTPClientAttempt(method: "GET")
+      defer { attempt.close() }
+      try attempt.add(Array((answer + more).utf8))
+      #expect(attempt.isComplete && !attempt.keepsConnection)
+      #expect(try attempt.response().status == 200)
+      var body: [UInt8] = []
+      _ = attempt.handOver {
+        body += $1
+        return true
+      }
+      #expect(body == Array("ok".utf8))
+    }
+  }
+
+  @Test(arguments: ["50", "099", "101", "600", "999"])
+  func `a status that ends no request is no answer`(status: String) {
+    let attempt = HTTPClientAttempt(method: "GET")
+    defer { attempt.close() }
+    let answer = "HTTP/1.1 \(status) Odd\r\nContent-Length: 0\r\n\r\n"
+    #expect {
+      try attempt.add(Array(answer.utf8))
+    } throws: { fault in
+      if case HTTPClientFault.notHTTP = fault { true } else { false }
     }
   }
 

@@ -31,6 +31,19 @@ struct ResponseWriterTests {
     #expect(fields[first: "y"] == nil)
   }
 
+  @Test func `a response may have as many fields, and as long ones, as the limits and no more`() {
+    func fault(_ count: Int, valueBytes: Int) -> String? {
+      let value = String(repeating: "x", count: valueBytes)
+      let fields = HTTPFields((0..<count).map { _ in ("N", value) })
+      return HTTPResponseHead.fault(status: 200, fields: fields)?.problem.detail
+    }
+    #expect(fault(200, valueBytes: 1) == nil)
+    #expect(fault(201, valueBytes: 1) == "it has 201 header fields; 200 are allowed")
+    #expect(fault(1, valueBytes: 65_531) == nil)
+    #expect(
+      fault(1, valueBytes: 65_532) == "its header fields have 65537 bytes; 65536 are allowed")
+  }
+
   @Test func `the timer looks often enough for the shortest limit`() {
     var limits = HTTPLimits()
     #expect(limits.sweepInterval == .milliseconds(250))

@@ -62,6 +62,10 @@ final class TestServer: Sendable {
     get async { await onLoop { self.server.counters }.get() }
   }
 
+  nonisolated var arrivingBytes: Int {
+    get async { await onLoop { self.server.arrivingBytes }.get() }
+  }
+
   nonisolated var connectionCount: Int {
     get async { await onLoop { self.server.connectionCount }.get() }
   }

@@ -20,7 +20,7 @@ final class HostProcess {
   /// `umask` is what a shell would set before, such as `022`.
   static func start(
     manifests: URL, worker: String, data: URL, environment: [String: String] = [:],
-    umask: String? = nil
+    umask: String? = nil, descriptorsMax: Int? = nil
   ) async throws -> HostProcess {
     try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
     try? FileManager.default.removeItem(at: data.appending(path: "doors.json"))  // of a killed host
@@ -30,10 +30,13 @@ final class HostProcess {
       "serve", "--manifests", manifests.path(), "--worker", Self.product(worker).path(), "--data",
       data.path(), "--function-door", "127.0.0.1:0", "--control-door", "127.0.0.1:0",
     ]
-    if let umask, let host = process.executableURL {
+    let limits = [umask.map { "umask \($0)" }, descriptorsMax.map { "ulimit -n \($0)" }]
+      .compactMap(\.self)
+    if !limits.isEmpty, let host = process.executableURL {
       process.executableURL = URL(filePath: "/bin/sh")
       process.arguments =
-        ["-c", "umask \(umask); exec \"$0\" \"$@\"", host.path()] + (process.arguments ?? [])
+        ["-c", (limits + ["exec \"$0\" \"$@\""]).joined(separator: "; "), host.path()]
+        + (process.arguments ?? [])
     }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice

@@ -17,6 +17,14 @@ struct FunctionKeyTests {
     }
   }
 
+  @Test func `a name that no type can have needs a handler beside it`() throws {
+    let triggers = "triggers: [{ queue: q }]"
+    let found = mistakes(read("function: 9-to-5\n\(triggers)"))
+    #expect(found.count == 1 && found[0].contains("1:11: 'function' begins with a digit"))
+    let named = read("function: 9-to-5\nhandler: NineToFive\n\(triggers)")
+    #expect(try named.get().declarations.map(\.handler) == ["NineToFive"])
+  }
+
   @Test func `a handler is the name of a type`() throws {
     #expect(try declaration(with: "handler: Payments.Charge_2").handler == "Payments.Charge_2")
     for name in ["charge-payment", "2Charge", "a..b", "a b", String(repeating: "a", count: 129)] {

@@ -20,6 +20,8 @@ struct YAMLStreamTests {
   @Test(arguments: [
     ("retry:\n\tattempts: 3", "4:1: not YAML: a tab cannot indent; use spaces"),
     ("description: @daily", "3:14: not YAML: a value cannot begin with '@'; put it in quotes"),
+    ("description: a\r@b", "4:1: not YAML: a value cannot begin with '@'; put it in quotes"),
+    ("description: a\u{85}@b", "4:1: not YAML: a value cannot begin with '@'; put it in quotes"),
     ("description: */5 * * * *", "3:14: not YAML: a value that begins with '*' must be in quotes"),
     ("description: *nothing", "3:14: not YAML: found undefined alias"),
     ("description: \u{7}", "3:14: not YAML: control characters are not allowed (U+7)"),

@@ -87,6 +87,7 @@ struct RouterTests {
     "", "payments", "*", "//", "/payments/", "/payments//17", "/payments/.", "/payments/..",
     "/payments/%2e%2E", "/payments/.%2e/x", "/payments/%", "/payments/%2", "/payments/%zz",
     "/payments/%ff", "/payments/%C3", "/payments/%ED%A0%80", "/payments/a%00b", "/payments/a\0b",
+    "/payments/a%20\0b", "/payments\u{301}/\u{301}/../x",
     "/files/a/../b", "/nothing/%GG",
   ])
   func `a path that two readers could understand in two ways is refused`(path: String) {
@@ -149,6 +150,9 @@ struct RoutePatternTests {
     #expect(pattern.shape == "/a b/{}/x/{...}")
     #expect(try RoutePattern(parsing: "/").shape == "/")
     #expect(try RoutePattern(parsing: "/a%2Fb").shape != RoutePattern(parsing: "/a/b").shape)
+    // A sign that joins the slash before it does not hide it.
+    #expect(
+      try RoutePattern(parsing: "/a/\u{301}b").segments == [.literal("a"), .literal("\u{301}b")])
   }
 
   @Test(arguments: [
