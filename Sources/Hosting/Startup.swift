@@ -21,13 +21,16 @@ package final class RunningHost: Sendable {
   package let addresses: Host.Addresses
   /// What it came up with; nil where the files themselves are live.
   package let release: StartingRelease?
+  /// What people should know of the store, as it was found.
+  package let remarks: [String]
   private let settings: HostSettings
   private let store: RecordStore
 
   private init(
-    host: Host, addresses: Host.Addresses, release: StartingRelease?, settings: HostSettings,
-    store: RecordStore
+    host: Host, addresses: Host.Addresses, release: StartingRelease?, remarks: [String],
+    settings: HostSettings, store: RecordStore
   ) {
+    self.remarks = remarks
     self.host = host
     self.release = release
     self.addresses = addresses
@@ -76,8 +79,8 @@ package final class RunningHost: Sendable {
         } catch { return .failure(error) }
       }.get()
       let running = RunningHost(
-        host: host, addresses: addresses, release: release, settings: settings,
-        store: opened.store)
+        host: host, addresses: addresses, release: release, remarks: opened.store.remarks,
+        settings: settings, store: opened.store)
       try running.writeDoors()
       return running
     } catch {
@@ -96,9 +99,12 @@ package final class RunningHost: Sendable {
     _ settings: HostSettings, _ ear: Host.Ear
   ) throws -> (store: RecordStore, recovery: Recovery) {
     do {
+      var tuning = RecordTuning(retention: settings.retention)
+      tuning.ballastBytes = settings.ballastBytes
+      tuning.copiesBeforeUpgrade = settings.copiesBeforeUpgrade
+      tuning.told = settings.told
       return try RecordStore.open(
-        directory: settings.dataDirectory, durability: settings.durability,
-        tuning: RecordTuning(retention: settings.retention),
+        directory: settings.dataDirectory, durability: settings.durability, tuning: tuning,
         deliver: { news in EventLoop.shared.submit { ear.host?.heard(news) } })
     } catch { throw HostFault.store(error) }
   }

@@ -13,7 +13,6 @@ enum Opening {
       fault = try connection.use { () throws(SQLiteFailure) in
         if let fault = try identityFault(of: connection) { return fault }
         try prepare(connection, durability)
-        try migrate(connection)
         return nil
       }
     } catch {
@@ -32,7 +31,7 @@ enum Opening {
     return connection
   }
 
-  private static func identityFault(
+  static func identityFault(
     of connection: Connection
   ) throws(SQLiteFailure) -> RecordFault? {
     let application = try connection.number("PRAGMA application_id") ?? 0
@@ -58,20 +57,5 @@ enum Opening {
       PRAGMA cache_size = -65536;
       PRAGMA temp_store = MEMORY;
       """)
-  }
-
-  private static func migrate(_ connection: Connection) throws(SQLiteFailure) {
-    let version = Int(try connection.number("PRAGMA user_version") ?? 0)
-    for (index, migration) in Schema.migrations.enumerated() where index >= version {
-      try connection.transaction { () throws(SQLiteFailure) in
-        try connection.execute(migration)
-        if index + 1 == Schema.questionsVersion { try Backfill(connection).run() }
-        try connection.execute(
-          """
-          PRAGMA application_id = \(Schema.applicationID);
-          PRAGMA user_version = \(index + 1);
-          """)
-      }
-    }
   }
 }

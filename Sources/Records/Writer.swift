@@ -10,6 +10,7 @@ final class Writer {
   private let tuning: RecordTuning
   private let deliver: @Sendable (RecordNews) -> Void
   private let upkeep: Upkeep
+  private let watch: StoreWatch
 
   /// Taken from the mailbox and not on disk, oldest first.
   private var waiting: [ChangeGroup] = []
@@ -33,11 +34,18 @@ final class Writer {
     var reason: String
     var pause = StoreLimits.stallPauseFirst
     var retryAt: UInt64
+    /// What was kept can be written, though new work is refused.
+    var isPassable = false
+
+    mutating func postpone() {
+      pause = min(pause * 2, StoreLimits.stallPauseMax)
+      retryAt = MonotonicTime.now + pause
+    }
   }
 
   init(
     connection: Connection, hasher: SipHasher, mailbox: Mailbox, durability: Durability,
-    tuning: RecordTuning,
+    tuning: RecordTuning, watch: StoreWatch,
     deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.connection = connection
@@ -46,6 +54,7 @@ final class Writer {
     isSyncing = durability == .disk
     self.tuning = tuning
     self.deliver = deliver
+    self.watch = watch
     tables = try RecordTables(on: connection, hasher: hasher)
     upkeep = try Upkeep(on: connection, now: tuning.now, tuning.retention)
   }
@@ -54,9 +63,10 @@ final class Writer {
   /// changes were lost.
   func run() -> Int {
     while true {
-      let isIdle = waiting.isEmpty || stall != nil
+      let isIdle = waiting.isEmpty || stall.map { !$0.isPassable } ?? false
       let (groups, isClosing) = mailbox.take(until: isIdle ? deadline : 0)
       take(groups)
+      if let fault = watch.look(), stall == nil { begin(reason: fault.description) }
       if isClosing { return finish() }
       if isDue { commitNext() }
       if waiting.isEmpty, stall == nil { upkeep.rest(isIdle: mailbox.backlog == 0) }
@@ -65,11 +75,13 @@ final class Writer {
 
   private var deadline: UInt64? {
     if let stall { return stall.retryAt }
-    return [startsDue, upkeep.due].compactMap(\.self).min()
+    return [startsDue, upkeep.due, watch.due].compactMap(\.self).min()
   }
 
   private var isDue: Bool {
-    if let stall { return stall.retryAt <= MonotonicTime.now }
+    if let stall {
+      return stall.retryAt <= MonotonicTime.now || stall.isPassable && !waiting.isEmpty
+    }
     return !waiting.isEmpty || startsDue.map { $0 <= MonotonicTime.now } ?? false
   }
 
@@ -97,8 +109,7 @@ final class Writer {
     } else if count > 0 || stall != nil {
       deliver(.durable(upTo: lastTaken))
     }
-    if stall != nil { deliver(.healed) }
-    stall = nil
+    if stall != nil { heal() }
     upkeep.committed()
   }
 
@@ -122,7 +133,6 @@ final class Writer {
       try connection.use { () throws(SQLiteFailure) in
         try applyPagesMax()
         try sync(batch.isFirm && durability == .disk)
-        if stall != nil { try probe() }
         try connection.transaction { () throws(SQLiteFailure) in
           try batch.write(to: tables, starts: starts)
         }
@@ -159,10 +169,29 @@ final class Writer {
     startsDue = startsDue ?? MonotonicTime.now + StoreLimits.lingerNanoseconds
   }
 
-  /// A stalled store is healed when there is space for more than what happens to be waiting.
-  private func probe() throws(SQLiteFailure) {
-    try connection.execute(SQL.probe)
-    try connection.execute(SQL.probeEnd)
+  /// What was kept is written.
+  ///
+  /// New work is taken again when there is space for more than that, and the store is in its place.
+  private func heal() {
+    guard var stall else { return }
+    stall.isPassable = true
+    if stall.retryAt <= MonotonicTime.now {
+      if canProbe, watch.isWell {
+        self.stall = nil
+        return deliver(.healed)
+      }
+      stall.postpone()
+    }
+    self.stall = stall
+  }
+
+  private var canProbe: Bool {
+    // What it says is said already.
+    let probed: Void? = try? connection.use { () throws(SQLiteFailure) in
+      try connection.execute(SQL.probe)
+      try connection.execute(SQL.probeEnd)
+    }
+    return probed != nil
   }
 
   private func applyPagesMax() throws(SQLiteFailure) {
@@ -179,15 +208,14 @@ final class Writer {
     precondition(
       failure.primaryCode != SQLITE_CONSTRAINT,
       "a change contradicts the record: \(failure.message)")
-    let now = MonotonicTime.now
-    if var stall {
-      stall.pause = min(stall.pause * 2, StoreLimits.stallPauseMax)
-      stall.retryAt = now + stall.pause
-      self.stall = stall
-      return
-    }
-    let reason = failure.fault(at: connection.path).description
-    stall = Stall(reason: reason, retryAt: now + StoreLimits.stallPauseFirst)
+    watch.commitFailed(failure)
+    if stall == nil { return begin(reason: failure.fault(at: connection.path).description) }
+    stall?.isPassable = false
+    stall?.postpone()
+  }
+
+  private func begin(reason: String) {
+    stall = Stall(reason: reason, retryAt: MonotonicTime.now + StoreLimits.stallPauseFirst)
     let groups = waiting
     waiting = []
     refuse(groups, saysSoAnyway: true)

@@ -12,20 +12,31 @@ final class HostProcess {
   private let process: Process
   let control: HTTPClient.Address
   var controlAddress: HTTPClient.Address { control }
+  /// Of the control door.
+  let url: String
   var processID: Int32 { process.processIdentifier }
 
   /// Starts `apus serve` and returns when its doors are open.
   static func start(
-    manifests: URL, worker: String, data: URL, environment: [String: String] = [:]
+    manifests: URL, worker: String, data: URL, environment: [String: String] = [:],
+    ignoresFileSizeSignal: Bool = false, more: [String] = []
   ) async throws -> HostProcess {
     try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
     try? FileManager.default.removeItem(at: data.appending(path: "doors.json"))  // of a killed host
     let process = Process()
     process.executableURL = Self.product("apus")
-    process.arguments = [
-      "serve", "--manifests", manifests.path(), "--worker", Self.product(worker).path(), "--data",
-      data.path(), "--function-door", "127.0.0.1:0", "--control-door", "127.0.0.1:0",
-    ]
+    process.arguments =
+      [
+        "serve", "--manifests", manifests.path(), "--worker", Self.product(worker).path(), "--data",
+        data.path(), "--function-door", "127.0.0.1:0", "--control-door", "127.0.0.1:0",
+      ] + more
+    if ignoresFileSizeSignal {
+      // A write past the limit then fails like one to a broken disk, and does not end the process.
+      process.arguments =
+        ["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", Self.product("apus").path()]
+        + (process.arguments ?? [])
+      process.executableURL = URL(filePath: "/bin/sh")
+    }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     process.standardInput = FileHandle.nullDevice
     let errors = data.appending(path: "stderr.log")
@@ -42,6 +53,7 @@ final class HostProcess {
     let addresses = try #require(try JSONSerialization.jsonObject(with: doors) as? [String: Any])
     functionDoor = HTTPClient(try Self.address(addresses["functionDoor"]))
     control = try Self.address(addresses["controlDoor"])
+    url = try #require(addresses["controlDoor"] as? String)
     controlDoor = HTTPClient(control)
   }
 
@@ -82,6 +94,31 @@ final class HostProcess {
 
   @LoopActor
   private static func close(_ watcher: FileWatcher) { watcher.close() }
+
+  /// What the host has said so far.
+  var said: String {
+    let log = FileManager.default.contents(atPath: directory.appending(path: "stderr.log").path())
+    return String(decoding: log ?? Data(), as: UTF8.self)
+  }
+
+  /// `apus` with these words, to its end.
+  @discardableResult
+  static func apus(
+    _ words: String..., environment: [String: String] = [:]
+  ) throws -> (status: Int32, text: String) {
+    let process = Process()
+    process.executableURL = product("apus")
+    process.arguments = words
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
+  }
 
   // MARK: Ends
 

@@ -50,6 +50,8 @@ struct ServeCommand: ParsableCommand {
     LogLines.bootstrap(output, level: Environment.variables["APUS_LOG_LEVEL"])
     let logger = Logger(label: "apus")
     let stop = try StopSignals.watch()
+    var settings = settings
+    settings.told = { logger.notice("\($0)") }
     let running = try RunningHost.start(
       settings,
       prepare: { host in
@@ -59,6 +61,7 @@ struct ServeCommand: ParsableCommand {
           logger.notice("worker printed", metadata: ["worker": "\(pid)", "line": "\(line)"])
         }
       })
+    for remark in running.remarks { logger.warning("\(remark)") }
     if let release = running.release { Self.tell(release, logger) }
     logger.info(
       "ready",
