@@ -37,7 +37,7 @@ package final class RecordStore: RecordLog, Sendable {
     try directory.prepareFile()
     var remarks = try OpeningRemarks(on: directory.file)
     let connection = try Opening.writer(file: directory.file, durability: durability)
-    remarks.add(try Upgrade(of: connection, tuning).run())
+    remarks.add(try Upgrade(of: connection, tuning, hadStore: directory.hadStore).run())
     let ballast = Ballast(directory: path, bytes: tuning.ballastBytes)
     remarks.note(ballast)
     do throws(SQLiteFailure) {

@@ -6,10 +6,13 @@ import Invocations
 struct Upgrade {
   private let connection: Connection
   private let tuning: RecordTuning
+  private let hadStore: Bool
 
-  init(of connection: Connection, _ tuning: RecordTuning) {
+  /// `hadStore` where the file is known to have been one.
+  init(of connection: Connection, _ tuning: RecordTuning, hadStore: Bool) {
     self.connection = connection
     self.tuning = tuning
+    self.hadStore = hadStore
   }
 
   /// What was done, for people; nil where there was nothing to do but to make a new store.
@@ -20,6 +23,8 @@ struct Upgrade {
     guard version < Schema.version else { return nil }
     let voice = UpgradeVoice(from: version, tuning.told)
     guard version > 0 else {
+      // All of it was in a log that is gone: to begin anew would hide that.
+      guard !hadStore else { throw .emptied(path: connection.path) }
       try told { () throws(SQLiteFailure) in try migrate(from: version, voice) }
       return nil
     }
