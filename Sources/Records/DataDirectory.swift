@@ -40,6 +40,10 @@ final class DataDirectory: Sendable {
   /// The file is there and is the owner's only before SQLite opens it; SQLite gives the `-wal` and
   /// `-shm` beside it the same mode.
   func prepareFile() throws(RecordFault) {
+    let rescue = StoreWatch.rescuePath(of: file)
+    if access(file, F_OK) != 0, access(rescue, F_OK) == 0 {
+      throw .rescued(path: file, copy: rescue)
+    }
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw .unusable(path: file, detail: Self.reason()) }
     defer { close(descriptor) }

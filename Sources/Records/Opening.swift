@@ -3,7 +3,17 @@
 import Invocations
 
 enum Opening {
+  /// Of this version, whatever it was before.
   static func writer(
+    file: String, durability: Durability, tuning: RecordTuning = RecordTuning()
+  ) throws(RecordFault) -> Connection {
+    let connection = try unchanged(file: file, durability: durability)
+    _ = try Upgrade(of: connection, tuning, hadStore: false).run()
+    return connection
+  }
+
+  /// Known to be ours, and of this version or one before.
+  static func unchanged(
     file: String, durability: Durability
   ) throws(RecordFault) -> Connection {
     let connection: Connection

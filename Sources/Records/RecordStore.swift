@@ -36,7 +36,7 @@ package final class RecordStore: RecordLog, Sendable {
     let directory = try DataDirectory(path: path)
     try directory.prepareFile()
     var remarks = try OpeningRemarks(on: directory.file)
-    let connection = try Opening.writer(file: directory.file, durability: durability)
+    let connection = try Opening.unchanged(file: directory.file, durability: durability)
     remarks.add(try Upgrade(of: connection, tuning, hadStore: directory.hadStore).run())
     let ballast = Ballast(directory: path, bytes: tuning.ballastBytes)
     remarks.note(ballast)
@@ -105,6 +105,9 @@ package final class RecordStore: RecordLog, Sendable {
   package func wake() { mailbox.wake() }
 
   package var backlog: Int { mailbox.backlog }
+
+  /// How long nothing of what waits has come to the disk.
+  package var standstill: Duration { mailbox.standstill }
 
   package var commits: CommitCounts { mailbox.commits }
 

@@ -27,8 +27,7 @@ package final class StoreCheckup {
         openingFault = .unusable(path: path, detail: String(cString: strerror(EACCES)))
         return
       }
-      guard surroundings.hostPid != nil else { throw .missing(path: path) }
-      openingFault = .lost(path: path, isReplaced: false)
+      openingFault = try Self.fault(ofMissing: path, surroundings)
       return
     }
     guard FileSize.bytes(of: path) > 0 else {
@@ -59,6 +58,15 @@ package final class StoreCheckup {
   deinit {
     // It points to what goes with this object, before the connection does.
     if let connection { sqlite3_progress_handler(connection.raw, 0, nil, nil) }
+  }
+
+  private static func fault(
+    ofMissing path: String, _ surroundings: StoreSurroundings
+  ) throws(ShellFault) -> RecordFault {
+    if surroundings.hostPid != nil { return .lost(path: path, isReplaced: false) }
+    let rescue = StoreWatch.rescuePath(of: path)
+    guard access(rescue, F_OK) == 0 else { throw .missing(path: path) }
+    return .rescued(path: path, copy: rescue)
   }
 
   private func heedWatch(on connection: Connection) {

@@ -11,6 +11,8 @@ package enum StoreLimits {
   /// committed.
   static let lingerNanoseconds: UInt64 = 10_000_000
 
+  /// A disk that has done nothing for so long is told of.
+  package static let standstillMax = Duration.seconds(5)
   static let stallPauseFirst: UInt64 = 50_000_000
   static let stallPauseMax: UInt64 = 1_000_000_000
   /// Log lines kept in memory while nothing can be written; later ones are dropped.
@@ -104,6 +106,8 @@ extension Durability {
 
 package struct RecordTuning: Sendable {
   package var now: @Sendable () -> WallTime
+  /// Nanoseconds, for pauses.
+  package var monotonic: @Sendable () -> UInt64
   /// The file's largest size in pages, asked before each commit; nil leaves it to the disk.
   package var pagesMax: (@Sendable () -> Int)?
   package var retention: Retention
@@ -116,9 +120,11 @@ package struct RecordTuning: Sendable {
 
   package init(
     now: @escaping @Sendable () -> WallTime = MonotonicTime.wall,
+    monotonic: @escaping @Sendable () -> UInt64 = { MonotonicTime.now },
     pagesMax: (@Sendable () -> Int)? = nil, retention: Retention = .forever
   ) {
     self.now = now
+    self.monotonic = monotonic
     self.retention = retention
     self.pagesMax = pagesMax
   }

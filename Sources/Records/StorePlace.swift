@@ -40,13 +40,21 @@ struct StorePlace {
   }
 }
 
+extension RecordFault {
+  fileprivate func isOf(_ file: String) -> Bool {
+    if case .lost(file, _) = self { true } else { false }
+  }
+}
+
 /// What the writer looks after beside its commits.
 final class StoreWatch {
+  private let file: String
   private let place: StorePlace
   private let ballast: Ballast
   private(set) var due: UInt64
 
   init(file: String, ballast: Ballast) {
+    self.file = file
     place = StorePlace(file: file)
     self.ballast = ballast
     due = MonotonicTime.now + StoreLimits.lookNanoseconds
@@ -65,6 +73,17 @@ final class StoreWatch {
   func commitFailed(_ failure: SQLiteFailure) {
     if failure.mayBeSpace { ballast.free() }
   }
+
+  /// At the end of a store whose file is gone: what is in it would go with the last descriptor.
+  func rescue(_ connection: Connection) {
+    guard place.loss?.isOf(file) == true else { return }
+    // Nobody is there any more to hear why not.
+    try? DataDirectory.make(file.directory)
+    _ = try? StoreCopy(source: connection, path: Self.rescuePath(of: file)).run()
+  }
+
+  /// A copy of what a host had open when it ended.
+  static func rescuePath(of file: String) -> String { "\(file).rescued" }
 
   /// Whether there is what new work needs.
   var isWell: Bool {

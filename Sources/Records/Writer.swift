@@ -10,7 +10,8 @@ final class Writer {
   private let tuning: RecordTuning
   private let deliver: @Sendable (RecordNews) -> Void
   private let upkeep: Upkeep
-  private let watch: StoreWatch
+  /// Nil where nobody else reaches the file.
+  private let watch: StoreWatch?
 
   /// Taken from the mailbox and not on disk, oldest first.
   private var waiting: [ChangeGroup] = []
@@ -37,15 +38,15 @@ final class Writer {
     /// What was kept can be written, though new work is refused.
     var isPassable = false
 
-    mutating func postpone() {
+    mutating func postpone(from now: UInt64) {
       pause = min(pause * 2, StoreLimits.stallPauseMax)
-      retryAt = MonotonicTime.now + pause
+      retryAt = now + pause
     }
   }
 
   init(
     connection: Connection, hasher: SipHasher, mailbox: Mailbox, durability: Durability,
-    tuning: RecordTuning, watch: StoreWatch,
+    tuning: RecordTuning, watch: StoreWatch? = nil,
     deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.connection = connection
@@ -56,7 +57,7 @@ final class Writer {
     self.deliver = deliver
     self.watch = watch
     tables = try RecordTables(on: connection, hasher: hasher)
-    upkeep = try Upkeep(on: connection, now: tuning.now, tuning.retention)
+    upkeep = try Upkeep(on: connection, tuning)
   }
 
   /// Returns when the mailbox is closed and all is on disk, or cannot be; then it says how many
@@ -65,24 +66,30 @@ final class Writer {
     while true {
       let isIdle = waiting.isEmpty || stall.map { !$0.isPassable } ?? false
       let (groups, isClosing) = mailbox.take(until: isIdle ? deadline : 0)
-      take(groups)
-      if let fault = watch.look(), stall == nil { begin(reason: fault.description) }
-      if isClosing { return finish() }
-      if isDue { commitNext() }
-      if waiting.isEmpty, stall == nil { upkeep.rest(isIdle: mailbox.backlog == 0) }
+      if isClosing { return finish(groups) }
+      turn(groups)
     }
+  }
+
+  /// What one look into the mailbox leads to: a commit at most, and a little housekeeping when there
+  /// is nothing else.
+  func turn(_ groups: [ChangeGroup]) {
+    take(groups)
+    if let fault = watch?.look(), stall == nil { begin(reason: fault.description) }
+    if isDue { commitNext() }
+    if waiting.isEmpty, stall == nil { upkeep.rest(isIdle: mailbox.backlog == 0) }
   }
 
   private var deadline: UInt64? {
     if let stall { return stall.retryAt }
-    return [startsDue, upkeep.due, watch.due].compactMap(\.self).min()
+    return [startsDue, upkeep.due, watch?.due].compactMap(\.self).min()
   }
 
   private var isDue: Bool {
     if let stall {
-      return stall.retryAt <= MonotonicTime.now || stall.isPassable && !waiting.isEmpty
+      return stall.retryAt <= tuning.monotonic() || stall.isPassable && !waiting.isEmpty
     }
-    return !waiting.isEmpty || startsDue.map { $0 <= MonotonicTime.now } ?? false
+    return !waiting.isEmpty || startsDue.map { $0 <= tuning.monotonic() } ?? false
   }
 
   private func take(_ groups: [ChangeGroup]) {
@@ -153,7 +160,7 @@ final class Writer {
     }
     starts = batch.running
     startsDue =
-      starts.isEmpty ? nil : MonotonicTime.now + StoreLimits.lingerNanoseconds
+      starts.isEmpty ? nil : tuning.monotonic() + StoreLimits.lingerNanoseconds
   }
 
   /// Whether commits are synced from now on; what was not synced before is with the next that is.
@@ -166,7 +173,7 @@ final class Writer {
   private func postpone(_ batch: inout Batch) {
     batch.noteStarts()
     starts.merge(batch.running) { _, latest in latest }
-    startsDue = startsDue ?? MonotonicTime.now + StoreLimits.lingerNanoseconds
+    startsDue = startsDue ?? tuning.monotonic() + StoreLimits.lingerNanoseconds
   }
 
   /// What was kept is written.
@@ -175,12 +182,12 @@ final class Writer {
   private func heal() {
     guard var stall else { return }
     stall.isPassable = true
-    if stall.retryAt <= MonotonicTime.now {
-      if canProbe, watch.isWell {
+    if stall.retryAt <= tuning.monotonic() {
+      if canProbe, watch?.isWell ?? true {
         self.stall = nil
         return deliver(.healed)
       }
-      stall.postpone()
+      stall.postpone(from: tuning.monotonic())
     }
     self.stall = stall
   }
@@ -208,14 +215,14 @@ final class Writer {
     precondition(
       failure.primaryCode != SQLITE_CONSTRAINT,
       "a change contradicts the record: \(failure.message)")
-    watch.commitFailed(failure)
+    watch?.commitFailed(failure)
     if stall == nil { return begin(reason: failure.fault(at: connection.path).description) }
     stall?.isPassable = false
-    stall?.postpone()
+    stall?.postpone(from: tuning.monotonic())
   }
 
   private func begin(reason: String) {
-    stall = Stall(reason: reason, retryAt: MonotonicTime.now + StoreLimits.stallPauseFirst)
+    stall = Stall(reason: reason, retryAt: tuning.monotonic() + StoreLimits.stallPauseFirst)
     let groups = waiting
     waiting = []
     refuse(groups, saysSoAnyway: true)
@@ -234,7 +241,9 @@ final class Writer {
 
   // MARK: Ending
 
-  private func finish() -> Int {
+  /// Says how many changes could not be written.
+  func finish(_ groups: [ChangeGroup]) -> Int {
+    take(groups)
     repeat {
       let before = waiting.count
       commitNext()
@@ -242,6 +251,7 @@ final class Writer {
     } while !waiting.isEmpty || !starts.isEmpty
     let lost = waiting.reduce(0) { $0 + $1.changes.count }
     connection.use { upkeep.leave(isClean: stall == nil) }
+    watch?.rescue(connection)
     return lost
   }
 }

@@ -107,13 +107,43 @@ struct DiskTests {
     #expect(close(other) == 0)
     #expect(try reason(test).contains("replaced by another file"))
     let note = try answer { test.store.backup(named: "saved.apus", then: $0) }
+    #expect(access("\(test.file).rescued", F_OK) != 0)
     #expect(note.invocations == 2 && note.unfinished == 2)
     #expect(note.path == "\(test.folder.path)/backups/saved.apus")
     test.store.close()
     #expect(FileSize.bytes(of: test.file) == 0, "the file of another must not be written to")
     unlink(test.file)
+    // A host that ends leaves what it had, and the next one does not begin anew beside it.
+    let rescued = "\(test.file).rescued"
+    #expect(throws: RecordFault.rescued(path: test.file, copy: rescued)) {
+      try RecordStore.open(directory: test.folder.path) { _ in }
+    }
+    #expect(try fileNumber("SELECT count(*) FROM accepted", at: rescued) == 2)
+    unlink(rescued)
     _ = try Restore(of: note.path, into: test.folder.path).run(shelve: { .success($0) })
     #expect(try TestStore(in: test.folder).recovery.unfinished == ["charge": 2])
+  }
+
+  @Test func `a disk that stands still loses nothing, and how long it does is known`() throws {
+    let gate = Monitor(true)
+    var tuning = RecordTuning()
+    // Asked by the writer before each commit: where a slow disk would hold it.
+    tuning.pagesMax = {
+      _ = gate.wait(until: nil) { isOpen in isOpen ? true : nil }
+      return 1_000_000
+    }
+    let test = try TestStore(tuning: tuning)
+    #expect(test.store.standstill == .zero)
+    gate.change(wakingAll: true) { $0 = false }
+    var last: UInt64 = 0
+    for number in Int64(1)...500 { last = test.store.append([.accept(accepted(number))]) }
+    #expect(test.store.backlog == 500)
+    try eventually("standstill") { test.store.standstill > .milliseconds(5) }
+    #expect(test.news.durableNumbers.isEmpty)
+    gate.change(wakingAll: true) { $0 = true }
+    try test.news.waitDurable(last)
+    #expect(test.store.standstill == .zero)
+    #expect(try test.number("SELECT count(*) FROM accepted") == 500)
   }
 
   // MARK: What was left

@@ -227,6 +227,7 @@ struct OpeningTests {
       .busy(requestsMax: 1), .closed, .backup(path: "p", detail: "x"),
       .lost(path: "p", isReplaced: true), .restore(path: "p", detail: "x"),
       .upgrade(path: "p", detail: "x"), .emptied(path: "p"), .logGarbled(path: "p"),
+      .rescued(path: "p", copy: "q"),
     ]
     #expect(Set(faults.map(\.code) + [RecordFault.interruptedCode]).count == faults.count + 1)
     #expect(faults.allSatisfy { $0.description.contains(";") || $0.description.contains(": ") })
