@@ -23,6 +23,8 @@ package final class RunningHost: Sendable {
   package let release: StartingRelease?
   /// What people should know of the store, as it was found.
   package let remarks: [String]
+  /// Nothing was there before: on a disk that should have a store it is not mounted, perhaps.
+  @LoopActor package var isNewStore: Bool { host.boot == 1 }
   private let settings: HostSettings
   private let store: RecordStore
 

@@ -100,7 +100,10 @@ package struct StoreBackup {
     let path = "\(directory)/apus.db"
     self.stop = stop
     guard access(path, R_OK) == 0 else {
-      throw .unusable(path: path, detail: String(cString: strerror(errno)))
+      let detail = String(cString: strerror(errno))
+      let isHeld = LockLook.holder(of: "\(directory)/lock") != nil
+      throw isHeld && access(path, F_OK) != 0
+        ? .lost(path: path, isReplaced: false) : .unusable(path: path, detail: detail)
     }
     let fault: RecordFault?
     do throws(SQLiteFailure) {

@@ -152,7 +152,7 @@ final class Mailbox: Sendable {
   /// How long nothing of what waits has come to the disk.
   var standstill: Duration {
     state.withLock { state in
-      state.backlog > 0 ? .nanoseconds(MonotonicTime.now - state.movedAt) : .zero
+      state.backlog > 0 ? .nanoseconds(Int64(MonotonicTime.now - state.movedAt)) : .zero
     }
   }
 }

@@ -9,7 +9,7 @@ import Testing
 struct DiskTests {
   private static let manifests = [
     TroubleTests.manifest("gate", "Gate", "concurrency: 4"),
-    TroubleTests.manifest("echo", "Echo"),
+    TroubleTests.manifest("echo", "Echo"), TroubleTests.manifest("fail", "Fail"),
   ]
 
   private func host(
@@ -117,6 +117,70 @@ struct DiskTests {
     #expect(host.terminate() == 0)
   }
 
+  @Test(.enabled(if: canMount, "mounting a small disk is for root"))
+  func `an operator's action that a full disk interrupts does each of its deeds once`()
+    async throws
+  {
+    let disk = try HostProcess.temporaryFolder()
+    try #require(mount("tmpfs", disk.path(), "tmpfs", 0, "size=96m,mode=0700") == 0)
+    defer { umount2(disk.path(), 2) }
+    let host = try await host(on: disk.appending(path: "data"), more: ["--ballast", "16MiB"])
+    let letters = 200
+    for _ in 0..<letters {
+      #expect(try host.post("/v1/queues/fail/messages", "null").status == 202)
+    }
+    try host.untilAllHasEnded()
+    let redrive = try HostProcess.apus(
+      "dead-letters", "redrive", "--function", "fail", "--rate", "100/s", "--host", host.url)
+    #expect(redrive.status == 0, "\(redrive.text)")
+    let filler = try FileHandle(forWritingTo: Self.made(disk.appending(path: "filler")))
+    let chunk = [UInt8](repeating: 1, count: 1 << 16)
+    while write(filler.fileDescriptor, chunk, chunk.count) == chunk.count {}
+    _ = try fill(host, until: isStoreRefusal)
+    #expect(try !isReady(host))
+    try #require(ftruncate(filler.fileDescriptor, 0) == 0)
+    try host.until { try isReady(host) }
+    try host.until {
+      try host.items("/v1/actions").contains {
+        $0["action"] as? String == "redrive" && $0["state"] as? String == "done"
+          && $0["done"] as? Int == letters
+      }
+    }
+    try host.untilAllHasEnded()
+    let failed = try host.items("/v1/invocations?function=fail&limit=1000")
+    #expect(failed.count == 2 * letters)
+    #expect(failed.allSatisfy { $0["state"] as? String == "dead" })
+    #expect(host.terminate() == 0)
+  }
+
+  @Test(.enabled(if: canMount, "mounting a small disk is for root"))
+  func `a file system that takes no writes is named, with what to do about it`() async throws {
+    let disk = try HostProcess.temporaryFolder()
+    try #require(mount("tmpfs", disk.path(), "tmpfs", 0, "size=96m,mode=0700") == 0)
+    defer { umount2(disk.path(), 2) }
+    let data = disk.appending(path: "data")
+    let host = try await host(on: data, more: ["--ballast", "0"])
+    #expect(try host.post("/v1/queues/echo/messages", "\"x\"").status == 202)
+    try host.untilAllHasEnded()
+    #expect(host.terminate() == 0)
+    try #require(mount(nil, disk.path(), nil, Self.remount | Self.readOnly, nil) == 0)
+    let refused = try start(on: data)
+    #expect(refused.status == 1)
+    #expect(refused.text.contains("Read-only file system"), "\(refused.text)")
+    let doctor = try HostProcess.apus("doctor", "--data", data.path())
+    #expect(doctor.status == 1)
+    #expect(doctor.text.contains("takes no writes"), "\(doctor.text)")
+    #expect(doctor.text.contains("remount,rw"), "\(doctor.text)")
+    try #require(mount(nil, disk.path(), nil, Self.remount, "size=96m") == 0)
+    let next = try await self.host(on: data, more: ["--ballast", "0"])
+    #expect(try next.items("/v1/invocations?function=echo").count == 1)
+    #expect(next.terminate() == 0)
+  }
+
+  // Of mount(2).
+  private static let remount: UInt = 32
+  private static let readOnly: UInt = 1
+
   private static func made(_ file: URL) throws -> URL {
     try Data().write(to: file)
     return file
@@ -169,7 +233,7 @@ struct DiskTests {
     let doctor = try HostProcess.apus("doctor", "--data", host.directory.path())
     #expect(doctor.status == 1)
     #expect(doctor.text.contains("until it ends"), "\(doctor.text)")
-    #expect(doctor.text.contains("apus backup FILE --host URL"), "\(doctor.text)")
+    #expect(doctor.text.contains("backup FILE --host URL"), "\(doctor.text)")
     try open()
     try host.until { try host.get("/v1/invocations/\(id)")["state"] as? String == "succeeded" }
 

@@ -61,6 +61,9 @@ struct ServeCommand: ParsableCommand {
           logger.notice("worker printed", metadata: ["worker": "\(pid)", "line": "\(line)"])
         }
       })
+    if onLoop({ running.isNewStore }) {
+      logger.notice("a new store was made", metadata: ["data": "\(settings.dataDirectory)"])
+    }
     for remark in running.remarks { logger.warning("\(remark)") }
     if let release = running.release { Self.tell(release, logger) }
     logger.info(
