@@ -14,7 +14,8 @@ struct StorePlace {
 
   /// Of a store that is open: what is not there now is not looked for later.
   init(file: String) {
-    places = [file, "\(file)-wal"].compactMap { path in
+    // Without its lock a second host could come, and do everything a second time.
+    places = [file, "\(file)-wal", "\(file.directory)/lock"].compactMap { path in
       Self.status(path).map { Place(path: path, device: $0.st_dev, inode: $0.st_ino) }
     }
   }

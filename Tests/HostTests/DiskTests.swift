@@ -155,14 +155,15 @@ struct DiskTests {
 
   @Test(.enabled(if: canMount, "mounting a small disk is for root"))
   func `a file system that takes no writes is named, with what to do about it`() async throws {
+    let host = try await host(more: ["--ballast", "0"])
+    #expect(try host.post("/v1/queues/echo/messages", "\"x\"").status == 202)
+    try host.untilAllHasEnded()
+    #expect(host.terminate() == 0)
     let disk = try HostProcess.temporaryFolder()
     try #require(mount("tmpfs", disk.path(), "tmpfs", 0, "size=96m,mode=0700") == 0)
     defer { umount2(disk.path(), 2) }
     let data = disk.appending(path: "data")
-    let host = try await host(on: data, more: ["--ballast", "0"])
-    #expect(try host.post("/v1/queues/echo/messages", "\"x\"").status == 202)
-    try host.untilAllHasEnded()
-    #expect(host.terminate() == 0)
+    try FileManager.default.copyItem(at: host.directory, to: data)
     try #require(mount(nil, disk.path(), nil, Self.remount | Self.readOnly, nil) == 0)
     let refused = try start(on: data)
     #expect(refused.status == 1)

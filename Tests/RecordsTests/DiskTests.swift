@@ -99,6 +99,22 @@ struct DiskTests {
     #expect(try test.number("SELECT count(*) FROM accepted") == 2)
   }
 
+  @Test(arguments: ["lock", "apus.db-wal"])
+  func `what stands beside the store is looked after too, and loses nothing`(name: String) throws {
+    let folder = try Folder()
+    let test = try TestStore(in: folder)
+    try test.write(.accept(accepted(1)))
+    unlink("\(folder.path)/\(name)")
+    #expect(try reason(test).contains("\(folder.path)/\(name): deleted while a host works on it"))
+    test.store.append([.accept(accepted(2))])
+    try test.write(.end(succeeded(1)))
+    test.store.close()
+    #expect(access("\(test.file).rescued", F_OK) != 0, "the store itself is in its place")
+    let next = try TestStore(in: folder)
+    #expect(next.recovery.unfinished.isEmpty)
+    #expect(try next.show(id(1))?.state == .succeeded)
+  }
+
   @Test func `a file that was replaced is told, and what is open can be saved`() throws {
     let test = try TestStore()
     try test.write(.accept(accepted(1)), .accept(accepted(2)))
