@@ -54,9 +54,11 @@ extension Dispatcher {
 
   /// The successor is on disk.
   ///
-  /// A former one that began in the meantime is left to run.
-  func replaceFormer(of work: Work, at desk: FunctionDesk) {
-    guard let former = work.replaces else { return }
+  /// A former one that began in the meantime is left to run. True when the work has another place in
+  /// the line now, which the store has to know before it may enter.
+  @discardableResult
+  func replaceFormer(of work: Work, at desk: FunctionDesk) -> Bool {
+    guard let former = work.replaces else { return false }
     work.replaces = nil
     guard desk.quiet.remove(former.id) != nil else { return beginAnew(work, at: desk) }
     let replaced = live[former.id] ?? stub(of: former, work.acceptance)
@@ -65,15 +67,21 @@ extension Dispatcher {
     ending.reason = .replaced
     ending.replacedBy = work.id
     end(replaced, ending)
+    return false
   }
 
   /// The former one began before this one was on disk: a quiet time of its own begins.
-  private func beginAnew(_ work: Work, at desk: FunctionDesk) {
+  private func beginAnew(_ work: Work, at desk: FunctionDesk) -> Bool {
     guard let rule = desk.declaration.debounce, let debounce = work.acceptance.standing.debounce,
       desk.debounced[debounce.value]?.id == work.id
-    else { return }
+    else { return false }
     desk.debounced[debounce.value]?.since = clocks.wall
-    work.due = max(work.due, clocks.wall + rule.quiet)
+    let due = clocks.wall + rule.quiet
+    guard due > work.due else { return false }
+    work.due = due
+    // With the old place in the store, a line that has been read past it would never come to it.
+    record([.release(work.id, due: due)], entering: [work])
+    return true
   }
 
   /// Stands for work that only the store has.

@@ -194,7 +194,7 @@ extension Dispatcher {
 
   func enterLine(_ work: Work) {
     guard let desk = desk(of: work) else { return }
-    replaceFormer(of: work, at: desk)
+    guard !replaceFormer(of: work, at: desk) else { return }
     guard desk.isDeclared, desk.lines.insert(work) else {
       live[work.id] = nil
       desk.noteGone(work)

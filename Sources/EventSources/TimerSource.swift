@@ -78,8 +78,11 @@ package struct TimerSource: Sendable {
   }
 
   /// When `due` has something to give; in the past where something was missed.
-  package var next: WallTime? {
-    timers.lazy.compactMap(\.next).min().map(WallTime.init(milliseconds:))
+  package var next: WallTime? { next(besides: []) }
+
+  package func next(besides others: Set<String>) -> WallTime? {
+    timers.lazy.filter { !others.contains($0.name) }.compactMap(\.next).min()
+      .map(WallTime.init(milliseconds:))
   }
 
   package var statuses: [Status] {
@@ -106,10 +109,12 @@ package struct TimerSource: Sendable {
   /// Everything that became due up to and including `now`, a firing for each timer.
   ///
   /// It is given once: what the caller does not record is lost, so it records all of a firing in
-  /// one commit.
-  package mutating func due(at now: WallTime) -> [TimerFiring] {
+  /// one commit. `others` are not asked.
+  package mutating func due(at now: WallTime, besides others: Set<String> = []) -> [TimerFiring] {
     timers.indices.compactMap { place in
-      guard let next = timers[place].next, next <= now.milliseconds else { return nil }
+      guard let next = timers[place].next, next <= now.milliseconds,
+        !others.contains(timers[place].name)
+      else { return nil }
       return fire(&timers[place], at: now)
     }
   }
@@ -135,21 +140,23 @@ package struct TimerSource: Sendable {
         name: timer.name, rule: timer.rule.text, last: WallTime(milliseconds: newest)))
   }
 
+  /// What a running host finds within `onTimeWithin` is not missed, however many it is.
   private func firedMax(_ timer: Timer, at now: WallTime) -> Int {
-    switch timer.missed {
-    case .skip: isOnTime(timer, at: now) ? 1 : 0
-    case .latest: 1
-    case .all(let max): min(Swift.max(max, 1), MissedInstants.listedMax)
+    let onTime = onTimeCount(timer, at: now)
+    return switch timer.missed {
+    case .skip: onTime
+    case .latest: Swift.max(onTime, 1)
+    case .all(let max): Swift.max(onTime, min(Swift.max(max, 1), MissedInstants.listedMax))
     }
   }
 
-  private func isOnTime(_ timer: Timer, at now: WallTime) -> Bool {
-    let end = now.milliseconds
-    guard let newest = timer.rule.schedule.latest(after: timer.last, through: end) else {
-      return false
-    }
-    return newest > awakeSince.milliseconds
-      && end - newest <= Self.onTimeWithin.milliseconds
+  private func onTimeCount(_ timer: Timer, at now: WallTime) -> Int {
+    let from = Swift.max(
+      timer.last, awakeSince.milliseconds, now.milliseconds - Self.onTimeWithin.milliseconds - 1)
+    guard from < now.milliseconds else { return 0 }
+    return timer.rule.schedule.instants(
+      after: from, through: now.milliseconds, limit: MissedInstants.listedMax
+    ).count
   }
 
   private func occurrence(of timer: Timer, at instant: WallTime) -> TimerFiring.Occurrence {

@@ -38,7 +38,7 @@ enum SQL {
     """
 
   static let release = """
-    UPDATE unfinished SET state = iif(state = 4, 1, state), due = ?2 WHERE id = ?1 AND state IN (3, 4)
+    UPDATE unfinished SET state = iif(state = 4, 1, state), due = ?2 WHERE id = ?1 AND state IN (1, 3, 4)
     """
   static let relane = "UPDATE unfinished SET lane = ?2 WHERE id = ?1"
 
