@@ -186,13 +186,14 @@ struct DoctorTests {
       $0.surroundings.copies = [.init(path: "/x/apus.db.before-5", bytes: 40_960_000)]
     }
     #expect(copy.severity == .note && copy.message.contains("before an upgrade, 41.0 MB"))
+    let charging = #"{"name":"charge"}"#
     let ballast = try finding(
-      host: answering(store: #"{"ballast":{"bytes":33554432,"held":false}}"#)
+      host: answering(charging, store: #"{"ballast":{"bytes":33554432,"held":false}}"#)
     ) { _ in }
     #expect(ballast.severity == .warning && ballast.code == "no-ballast")
-    let held = answering(store: #"{"ballast":{"bytes":33554432,"held":true}}"#)
+    let held = answering(charging, store: #"{"ballast":{"bytes":33554432,"held":true}}"#)
     #expect(findings(host: held).map(\.code) == ["ok"])
-    let off = answering(store: #"{"ballast":{"bytes":0,"held":false}}"#)
+    let off = answering(charging, store: #"{"ballast":{"bytes":0,"held":false}}"#)
     #expect(findings(host: off).map(\.code) == ["ok"])
   }
 
