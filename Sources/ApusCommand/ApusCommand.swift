@@ -25,6 +25,8 @@ struct ApusCommand: ParsableCommand {
         name: "Releases",
         subcommands: [DeployCommand.self, ReleasesCommand.self, RollbackCommand.self]),
       CommandGroup(
+        name: "Keeping", subcommands: [BackupCommand.self, RestoreCommand.self]),
+      CommandGroup(
         name: "Manifests", subcommands: [CheckCommand.self, SchemaCommand.self, CronCommand.self]),
       CommandGroup(
         name: "Events", subcommands: [SendCommand.self, InvokeCommand.self]),

@@ -26,6 +26,12 @@ extension ControlDoor {
     }
   }
 
+  func backup(_ exchange: HTTPExchange) {
+    house.backup { [weak self] in
+      self?.respond(exchange, $0) { json, note in json.backup(note) }
+    }
+  }
+
   private func respond<Value>(
     _ exchange: HTTPExchange, _ outcome: Result<Value, InspectionFault>,
     _ write: (inout JSONWriter, Value) -> Void
@@ -52,6 +58,19 @@ extension JSONWriter {
       json.usage(status.memoryBytes, status.memoryPeakBytes, status.cpuMicroseconds)
       json.field("workersStarted", status.workersStarted)
       json.field("workersLost", status.workersLost)
+    }
+  }
+
+  fileprivate mutating func backup(_ note: BackupNote) {
+    object { json in
+      json.field("file", note.file)
+      json.field("takenAt", note.takenAt)
+      json.field("schema", note.schema)
+      json.field("invocations", note.invocations)
+      json.field("unfinished", note.unfinished)
+      json.field("bytes", note.bytes)
+      json.array("executables") { json in for hash in note.executables { json.value(hash) } }
+      json.array("missing") { json in for hash in note.missing { json.value(hash) } }
     }
   }
 
@@ -87,6 +106,10 @@ extension JSONWriter {
       json.object("keep") { json in
         json.field("succeededMs", status.retention.succeeded?.milliseconds)
         json.field("deadMs", status.retention.dead?.milliseconds)
+      }
+      json.object("ballast") { json in
+        json.field("bytes", status.ballastBytes)
+        json.field("held", status.isBallastHeld)
       }
       json.field("stalled", status.stalled)
       json.field("backlog", status.backlog)

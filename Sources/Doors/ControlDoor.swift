@@ -101,6 +101,7 @@ package final class ControlDoor: HTTPResponder {
     case ("v1", "host", _): host(exchange)
     case ("v1", "workers", _): workers(exchange)
     case ("v1", "store", _): store(exchange)
+    case ("v1", "backups", _): backup(exchange)
     case ("v1", "releases", _): try releases(exchange, Array(path.dropFirst(2)))
     case ("v1", "executables", _): try executables(exchange, Array(path.dropFirst(2)))
     default: exchange.respond(.problem(.notFound(exchange.request.path)))
@@ -157,7 +158,7 @@ enum Call {
     guard path.first == "v1", let verb = path.last else { return false }
     guard method == "POST" else { return takesNoQuery(reading: path) }
     switch verb {
-    case "pause", "resume", "fire", "releases": return true
+    case "pause", "resume", "fire", "releases", "backups": return true
     // Of one; of many they take filters.
     case "retry", "cancel": return path.count > 3
     case "purge": return path.dropFirst().first == "queues"
@@ -186,7 +187,8 @@ enum Call {
       ("stream", 1, _), ("releases", 2, _), ("errors", 1, _), ("errors", 2, _), ("actions", 1, _),
       ("actions", 2, _), ("host", 1, _), ("workers", 1, _), ("store", 1, _):
       ["GET"]
-    case ("events", 1, _), ("dead-letters", 2, "redrive"), ("dead-letters", 2, "purge"),
+    case ("events", 1, _), ("backups", 1, _), ("dead-letters", 2, "redrive"),
+      ("dead-letters", 2, "purge"),
       ("queues", 3, "pause"), ("queues", 3, "resume"), ("queues", 3, "purge"),
       ("functions", 3, "pause"), ("functions", 3, "resume"), ("functions", 3, "invoke"),
       ("timers", 3, "fire"), ("invocations", 3, "retry"), ("invocations", 3, "cancel"),

@@ -9,6 +9,35 @@ package protocol HouseVitals: AnyObject {
   func host(then: @escaping @LoopActor (Result<HostStatus, InspectionFault>) -> Void)
   func workers(then: @escaping @LoopActor (Result<[WorkerStatus], InspectionFault>) -> Void)
   func store(then: @escaping @LoopActor (Result<StoreStatus, InspectionFault>) -> Void)
+  /// Writes what the host has open, wherever its name has gone, into a new file of the host's choice.
+  func backup(then: @escaping @LoopActor (Result<BackupNote, InspectionFault>) -> Void)
+}
+
+/// A backup that the host has written.
+package struct BackupNote: Sendable {
+  package var file: String
+  package var takenAt: WallTime
+  package var schema: Int
+  package var invocations: Int
+  package var unfinished: Int
+  package var bytes: Int
+  package var executables: [String]
+  /// Of releases that it names, and that were not there to be copied.
+  package var missing: [String]
+
+  package init(
+    file: String, takenAt: WallTime, schema: Int, invocations: Int, unfinished: Int, bytes: Int,
+    executables: [String], missing: [String]
+  ) {
+    self.file = file
+    self.takenAt = takenAt
+    self.schema = schema
+    self.invocations = invocations
+    self.unfinished = unfinished
+    self.bytes = bytes
+    self.executables = executables
+    self.missing = missing
+  }
 }
 
 package struct HostStatus: Sendable {
@@ -50,6 +79,9 @@ package struct StoreStatus: Sendable {
   package var durability = Durability.disk
   /// Of functions whose manifests say nothing else.
   package var retention = Retention.standard
+  /// What is to be kept free for a full disk, and whether it is.
+  package var ballastBytes = 0
+  package var isBallastHeld = false
   /// Why nothing can be written now; nil when it can.
   package var stalled: String?
   /// Changes not yet on disk.

@@ -112,8 +112,13 @@ extension Host: House {
 
   package var health: HouseHealth {
     var obstacles: [String] = []
+    let standstill = store.standstill
     if let reason = dispatcher.isStalled {
       obstacles.append("the record cannot be written: \(reason)")
+    } else if standstill >= StoreLimits.standstillMax {
+      obstacles.append(
+        "the disk is slow: \(store.backlog) changes wait, and none was written for "
+          + "\(standstill.components.seconds) s")
     }
     if dispatcher.isDraining { obstacles.append("the host is stopping") }
     for (name, reason) in bulletin.statistics.unhealthy.sorted(by: { $0.key < $1.key }) {

@@ -76,6 +76,16 @@ extension Host: HouseVitals {
     store.health { sized.give($0) }
   }
 
+  package func backup(
+    then: @escaping @LoopActor (Result<BackupNote, InspectionFault>) -> Void
+  ) {
+    let done = Handover { (outcome: Result<BackupReport, RecordFault>) in
+      then(outcome.map(BackupNote.init).mapError(InspectionFault.init))
+    }
+    // A folder of its own: a caller from far away chooses no place on this machine.
+    store.backup(named: "\(SystemClocks().wall.text).apus") { done.give($0) }
+  }
+
   private func status(_ health: StoreHealth, _ oldest: OldestRecords) -> StoreStatus {
     var status = StoreStatus()
     status.fileBytes = health.fileBytes
@@ -86,6 +96,7 @@ extension Host: HouseVitals {
     status.durability = settings.durability
     status.retention = settings.retention
     status.stalled = dispatcher.isStalled
+    (status.ballastBytes, status.isBallastHeld) = store.ballast.status
     status.backlog = store.backlog
     let commits = store.commits
     status.commits = commits.commits
@@ -98,5 +109,14 @@ extension Host: HouseVitals {
     status.oldestUnfinished = oldest.unfinished
     status.deadLetters = oldest.deadLetters
     return status
+  }
+}
+
+extension BackupNote {
+  init(_ report: BackupReport) {
+    self.init(
+      file: report.path, takenAt: report.takenAt, schema: report.schema,
+      invocations: report.invocations, unfinished: report.unfinished, bytes: report.bytes,
+      executables: report.executables, missing: report.missing)
   }
 }

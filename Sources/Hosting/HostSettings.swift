@@ -42,6 +42,12 @@ package struct HostSettings: Sendable {
   package var token: String?
   package var durability = Durability.disk
   package var retention = Retention.standard
+  /// Kept free on the store's disk, so that running work can end when it is full; 0 for none.
+  package var ballastBytes = StoreLimits.ballastBytes
+  /// Before a store of an older version is changed.
+  package var copiesBeforeUpgrade = true
+  /// What a start is at, where that may take long; called on the thread that starts.
+  package var told: @Sendable (String) -> Void = { _ in }
   /// Names under which the control door is reached beside its own address, such as a proxy's.
   package var controlNames: [String] = []
   package var hostNumber = 0

@@ -23,13 +23,18 @@ package final class RunningHost: Sendable {
   package let release: StartingRelease?
   /// What others than its owner may use in the data directory.
   package let wide: [StoreSurroundings.Permission]
+  /// What people should know of the store, as it was found.
+  package let remarks: [String]
+  /// Nothing was there before: on a disk that should have a store it is not mounted, perhaps.
+  @LoopActor package var isNewStore: Bool { host.boot == 1 }
   private let settings: HostSettings
   private let store: RecordStore
 
   private init(
-    host: Host, addresses: Host.Addresses, release: StartingRelease?, settings: HostSettings,
-    store: RecordStore
+    host: Host, addresses: Host.Addresses, release: StartingRelease?, remarks: [String],
+    settings: HostSettings, store: RecordStore
   ) {
+    self.remarks = remarks
     self.host = host
     self.release = release
     self.addresses = addresses
@@ -80,8 +85,8 @@ package final class RunningHost: Sendable {
         } catch { return .failure(error) }
       }.get()
       let running = RunningHost(
-        host: host, addresses: addresses, release: release, settings: settings,
-        store: opened.store)
+        host: host, addresses: addresses, release: release, remarks: opened.store.remarks,
+        settings: settings, store: opened.store)
       try running.writeDoors()
       return running
     } catch {
@@ -100,9 +105,12 @@ package final class RunningHost: Sendable {
     _ settings: HostSettings, _ ear: Host.Ear
   ) throws -> (store: RecordStore, recovery: Recovery) {
     do {
+      var tuning = RecordTuning(retention: settings.retention)
+      tuning.ballastBytes = settings.ballastBytes
+      tuning.copiesBeforeUpgrade = settings.copiesBeforeUpgrade
+      tuning.told = settings.told
       return try RecordStore.open(
-        directory: settings.dataDirectory, durability: settings.durability,
-        tuning: RecordTuning(retention: settings.retention),
+        directory: settings.dataDirectory, durability: settings.durability, tuning: tuning,
         deliver: { news in EventLoop.shared.submit { ear.host?.heard(news) } })
     } catch { throw HostFault.store(error) }
   }

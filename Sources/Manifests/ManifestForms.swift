@@ -1,7 +1,7 @@
 // The written forms of values: durations, sizes, rates, names, and how each is shown in a message.
 // Pure text in, value out; nil means that the text does not have the form.
 
-enum ManifestForms {
+package enum ManifestForms {
   private static let durationUnits: [(name: String, milliseconds: Int64)] = [
     ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
   ]
@@ -18,7 +18,7 @@ enum ManifestForms {
   }
 
   /// `64KiB 1MiB`, in bytes.
-  static func size(_ text: String) -> Int? {
+  package static func size(_ text: String) -> Int? {
     guard let (count, unit) = countAndUnit(text),
       let scale = sizeUnits.first(where: { $0.name == unit })
     else { return nil }

@@ -1,21 +1,79 @@
-// A copy of the store as it is at one moment, into a new file, while the host works. It holds a
-// snapshot for as long as it takes, so the write-ahead log grows meanwhile; one runs at a time.
+// A backup: one file with the store as it is at one moment and the executables that its releases need,
+// made while a host works or without one. One that was taken through a host runs at a time.
 import GRDBSQLite
 import Glibc
+package import Invocations
 import Synchronization
 
+/// What a backup holds.
+package struct BackupReport: Sendable, Equatable {
+  package var path: String
+  package var takenAt: WallTime
+  package var schema: Int
+  package var invocations: Int
+  package var unfinished: Int
+  package var bytes: Int
+  /// Hashes of the executables in it.
+  package var executables: [String]
+  /// Of releases that it names, and that were not there to be copied.
+  package var missing: [String]
+
+  package init(
+    path: String, takenAt: WallTime, schema: Int, invocations: Int, unfinished: Int, bytes: Int,
+    executables: [String], missing: [String]
+  ) {
+    self.path = path
+    self.takenAt = takenAt
+    self.schema = schema
+    self.invocations = invocations
+    self.unfinished = unfinished
+    self.bytes = bytes
+    self.executables = executables
+    self.missing = missing
+  }
+}
+
+/// Which executables go with a backup.
+package enum BackedExecutables: Sendable {
+  case none, live, all
+}
+
 extension RecordStore {
-  /// The file appears under its name only when it is whole and synced; an existing one is not
-  /// overwritten.
-  package func backup(to path: String, then: @escaping Answer<Void>) {
+  /// Into the folder of backups in the data directory, which is made where it is not, or no more.
+  package func backup(named name: String, then: @escaping Answer<BackupReport>) {
+    let folder = "\(directory.path)/\(Self.backupFolder)"
+    backup(to: "\(folder)/\(name)", in: folder, .live, then: then)
+  }
+
+  package static let backupFolder = "backups"
+
+  /// The file appears under its name only when it is whole, checked and synced; an existing one is
+  /// not overwritten.
+  package func backup(
+    to path: String, _ executables: BackedExecutables = .live, then: @escaping Answer<BackupReport>
+  ) {
+    backup(to: path, in: nil, executables, then: then)
+  }
+
+  /// The folder is made on the thread that writes.
+  private func backup(
+    to path: String, in folder: String?, _ executables: BackedExecutables,
+    then: @escaping Answer<BackupReport>
+  ) {
     guard isBackingUp.raise() else { return then(.failure(.busy(requestsMax: 1))) }
     let (isBackingUp, stop) = (isBackingUp, stop)
-    let answer: Answer<Void> = { result in
+    let answer: Answer<BackupReport> = { result in
       isBackingUp.lower()
       then(result)
     }
     ask(refused: { answer(.failure($0)) }) { inspector in
-      answer(Backup(of: inspector.connection.path, to: path, stop: stop).run())
+      // On the connection that is open, not on the file of that name: it may be another by now.
+      var backup = Backup(of: inspector.connection, to: path, executables)
+      backup.isOver = { stop.isRaised }
+      do throws(RecordFault) { if let folder { try DataDirectory.make(folder) } } catch {
+        return answer(.failure(error))
+      }
+      answer(backup.result())
     }
   }
 }
@@ -33,58 +91,88 @@ final class Flag: Sendable {
   func lower() { value.store(false, ordering: .releasing) }
 }
 
-private struct Backup {
-  private let source: String
-  private let path: String
-  private let stop: Flag
-  private var partial: String { "\(path).partial" }
+/// Of the store in a directory, by whoever may read it.
+package struct StoreBackup {
+  private let connection: Connection
+  private let stop: ShellStop
 
-  init(of source: String, to path: String, stop: Flag) {
+  package init(directory: String, stop: ShellStop = ShellStop()) throws(RecordFault) {
+    let path = "\(directory)/apus.db"
+    self.stop = stop
+    guard access(path, R_OK) == 0 else {
+      let detail = String(cString: strerror(errno))
+      let isHeld = LockLook.holder(of: "\(directory)/lock") != nil
+      throw isHeld && access(path, F_OK) != 0
+        ? .lost(path: path, isReplaced: false) : .unusable(path: path, detail: detail)
+    }
+    let fault: RecordFault?
+    do throws(SQLiteFailure) {
+      let connection = try Connection(path: path, readOnly: true)
+      fault = try connection.use { () throws(SQLiteFailure) in
+        try Opening.identityFault(of: connection)
+      }
+      self.connection = connection
+    } catch { throw error.fault(at: path) }
+    if let fault { throw fault }
+  }
+
+  package func write(
+    to path: String, _ executables: BackedExecutables,
+    told: @escaping (_ pages: Int, _ of: Int) -> Void = { _, _ in }
+  ) throws(RecordFault) -> BackupReport {
+    var backup = Backup(of: connection, to: path, executables)
+    backup.isOver = { [stop] in stop.isRaised }
+    backup.told = told
+    return try backup.run()
+  }
+}
+
+struct Backup {
+  private let source: Connection
+  private let path: String
+  private let wanted: BackedExecutables
+  var isOver: () -> Bool = { false }
+  var told: (Int, Int) -> Void = { _, _ in }
+
+  init(of source: Connection, to path: String, _ executables: BackedExecutables) {
     self.source = source
     self.path = path
-    self.stop = stop
+    wanted = executables
   }
 
-  func run() -> Result<Void, RecordFault> {
-    do throws(RecordFault) {
-      try copy()
-      try publish()
-      return .success(())
+  func result() -> Result<BackupReport, RecordFault> {
+    do throws(RecordFault) { return .success(try run()) } catch { return .failure(error) }
+  }
+
+  func run() throws(RecordFault) -> BackupReport {
+    let takenAt = MonotonicTime.wall()
+    let log = "\(source.path)-wal"
+    let logBytesMax = FileSize.bytes(of: log) + StoreLimits.backupLogBytesMax
+    var isLogFull = false
+    var packed = PackedExecutables()
+    var copy = StoreCopy(source: source, path: path)
+    copy.told = told
+    copy.isOver = {
+      isLogFull = FileSize.bytes(of: log) > logBytesMax
+      return isOver() || isLogFull
+    }
+    copy.complete = { copy throws(SQLiteFailure) in
+      packed = try PackedExecutables.pack(wanted, of: source.path.directory, into: copy, takenAt)
+    }
+    do throws(StoreCopy.Failure) {
+      let content = try copy.run()
+      return BackupReport(
+        path: path, takenAt: takenAt, schema: content.schema, invocations: content.invocations,
+        unfinished: content.unfinished, bytes: content.bytes, executables: packed.held,
+        missing: packed.missing)
     } catch {
-      unlink(partial)
-      return .failure(error)
+      guard isLogFull else { throw error.fault(at: path) }
+      throw .backup(
+        path: path,
+        detail:
+          "the store's log grew by \(StoreLimits.backupLogBytesMax >> 20) MiB meanwhile, which "
+          + "it cannot give back before the copy ends; take it when less is written, or to a faster disk"
+      )
     }
   }
-
-  private func copy() throws(RecordFault) {
-    guard access(path, F_OK) != 0 else { throw fault("the file exists") }
-    unlink(partial)
-    // Made first, so that its mode is ours and not the umask's.
-    let descriptor = open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw fault(String(cString: strerror(errno))) }
-    close(descriptor)
-    do throws(SQLiteFailure) {
-      let connection = try Connection(path: source, readOnly: true, stop: stop)
-      try connection.use { () throws(SQLiteFailure) in
-        let vacuum = try connection.statement("VACUUM INTO ?1")
-        vacuum.begin().add(partial)
-        try vacuum.run()
-      }
-    } catch {
-      throw fault(error.message)
-    }
-  }
-
-  private func publish() throws(RecordFault) {
-    let descriptor = open(partial, O_RDWR | O_CLOEXEC)
-    guard descriptor >= 0 else { throw fault(String(cString: strerror(errno))) }
-    defer { close(descriptor) }
-    // `link` and not `rename`: it does not overwrite a file that came meanwhile.
-    guard fsync(descriptor) == 0, link(partial, path) == 0 else {
-      throw fault(String(cString: strerror(errno)))
-    }
-    unlink(partial)
-  }
-
-  private func fault(_ detail: String) -> RecordFault { .backup(path: path, detail: detail) }
 }

@@ -22,6 +22,8 @@ final class Mailbox: Sendable {
     var last: UInt64 = 0
     /// Handed over and neither on disk nor refused, wherever they are.
     var backlog = 0
+    /// When the backlog last began, or became less.
+    var movedAt: UInt64 = 0
     var isClosing = false
     /// Groups that somebody waits for.
     var awaited = 0
@@ -50,6 +52,7 @@ final class Mailbox: Sendable {
       precondition(!state.isClosing, "changes were appended to a store that is closed")
       guard !changes.isEmpty else { return (state.last, false) }
       state.last += UInt64(changes.count)
+      if state.backlog == 0 { state.movedAt = MonotonicTime.now }
       state.backlog += changes.count
       state.groups.append(ChangeGroup(last: state.last, changes: changes, terms: terms))
       if terms.isAwaited {
@@ -138,5 +141,18 @@ final class Mailbox: Sendable {
   }
 
   /// These changes are on disk or refused.
-  func settle(_ changes: Int) { state.withLock { $0.backlog -= changes } }
+  func settle(_ changes: Int) {
+    guard changes > 0 else { return }
+    state.withLock { state in
+      state.backlog -= changes
+      state.movedAt = MonotonicTime.now
+    }
+  }
+
+  /// How long nothing of what waits has come to the disk.
+  var standstill: Duration {
+    state.withLock { state in
+      state.backlog > 0 ? .nanoseconds(Int64(MonotonicTime.now - state.movedAt)) : .zero
+    }
+  }
 }

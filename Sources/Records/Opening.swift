@@ -3,7 +3,17 @@
 import Invocations
 
 enum Opening {
+  /// Of this version, whatever it was before.
   static func writer(
+    file: String, durability: Durability, tuning: RecordTuning = RecordTuning()
+  ) throws(RecordFault) -> Connection {
+    let connection = try unchanged(file: file, durability: durability)
+    _ = try Upgrade(of: connection, tuning, hadStore: false).run()
+    return connection
+  }
+
+  /// Known to be ours, and of this version or one before.
+  static func unchanged(
     file: String, durability: Durability
   ) throws(RecordFault) -> Connection {
     let connection: Connection
@@ -13,7 +23,6 @@ enum Opening {
       fault = try connection.use { () throws(SQLiteFailure) in
         if let fault = try identityFault(of: connection) { return fault }
         try prepare(connection, durability)
-        try migrate(connection)
         return nil
       }
     } catch {
@@ -32,7 +41,7 @@ enum Opening {
     return connection
   }
 
-  private static func identityFault(
+  static func identityFault(
     of connection: Connection
   ) throws(SQLiteFailure) -> RecordFault? {
     let application = try connection.number("PRAGMA application_id") ?? 0
@@ -58,20 +67,5 @@ enum Opening {
       PRAGMA cache_size = -65536;
       PRAGMA temp_store = MEMORY;
       """)
-  }
-
-  private static func migrate(_ connection: Connection) throws(SQLiteFailure) {
-    let version = Int(try connection.number("PRAGMA user_version") ?? 0)
-    for (index, migration) in Schema.migrations.enumerated() where index >= version {
-      try connection.transaction { () throws(SQLiteFailure) in
-        try connection.execute(migration)
-        if index + 1 == Schema.questionsVersion { try Backfill(connection).run() }
-        try connection.execute(
-          """
-          PRAGMA application_id = \(Schema.applicationID);
-          PRAGMA user_version = \(index + 1);
-          """)
-      }
-    }
   }
 }

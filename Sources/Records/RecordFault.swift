@@ -14,6 +14,15 @@ package enum RecordFault: Error, Equatable, Sendable {
   case busy(requestsMax: Int)
   case closed
   case backup(path: String, detail: String)
+  /// The file that a host has open no longer stands under its name.
+  case lost(path: String, isReplaced: Bool)
+  case restore(path: String, detail: String)
+  case upgrade(path: String, detail: String)
+  /// Nothing is in a file that was a store.
+  case emptied(path: String)
+  case logGarbled(path: String)
+  /// It went while a host worked on it, which left a copy at its end.
+  case rescued(path: String, copy: String)
 
   /// Stable across releases.
   package var code: String {
@@ -27,6 +36,12 @@ package enum RecordFault: Error, Equatable, Sendable {
     case .busy: "R007"
     case .closed: "R008"
     case .backup: "R009"
+    case .lost: "R011"
+    case .restore: "R012"
+    case .upgrade: "R013"
+    case .emptied: "R014"
+    case .logGarbled: "R015"
+    case .rescued: "R016"
     }
   }
 
@@ -50,6 +65,16 @@ extension RecordFault: CustomStringConvertible {
     case .busy(let requestsMax): "\(requestsMax) inspection requests are waiting already"
     case .closed: "the store is closed"
     case .backup(let path, let detail): "\(path): no backup was made: \(detail)"
+    case .lost(let path, let isReplaced):
+      "\(path): \(isReplaced ? "replaced by another file" : "deleted") while a host works on it"
+    case .restore(let path, let detail): "\(path): nothing was restored: \(detail)"
+    case .upgrade(let path, let detail):
+      "\(path): not brought to schema \(Schema.version), for no copy of it can be kept: \(detail)"
+    case .emptied(let path): "\(path): it was a store, and nothing is in it now"
+    case .rescued(let path, let copy):
+      "\(path): it went while a host worked on it, which kept what was in it as \(copy)"
+    case .logGarbled(let path):
+      "\(path): damaged, and what was acknowledged last may stand in it"
     }
   }
 
@@ -67,6 +92,19 @@ extension RecordFault: CustomStringConvertible {
     case .busy: "try again in a moment"
     case .closed: "ask again when the host is up"
     case .backup: "choose a new file on a disk with space"
+    case .lost:
+      "the host still has what was in it, until it ends: put the file back, or save it with 'apus "
+        + "backup FILE --host URL' before anything else"
+    case .restore: "the backup is as it was; see to the directory and try again"
+    case .upgrade: "free space, or start with --upgrade-copy skip once a backup is elsewhere"
+    case .emptied(let path):
+      "put the file back, or restore a backup; to begin anew, remove it and the lock file in "
+        + path.directory
+    case .rescued(let path, let copy):
+      "put it back with 'mv \(copy) \(path)', or move it away to begin anew"
+    case .logGarbled(let path):
+      "it was left as it is: restore a backup, or move it aside to go on without what it holds: "
+        + "mv \(path) \(path).damaged"
     }
   }
 }

@@ -5,7 +5,10 @@ package import Invocations
 
 /// Whoever opens it closes it: its threads hold it up until then.
 package final class RecordStore: RecordLog, Sendable {
-  private let directory: DataDirectory
+  let directory: DataDirectory
+  package let ballast: Ballast
+  /// What people should know of how the store was found.
+  package let remarks: [String]
   private let mailbox: Mailbox
   private let lines: LineRequests
   private let inspections: InspectionRequests
@@ -32,11 +35,17 @@ package final class RecordStore: RecordLog, Sendable {
   ) throws(RecordFault) -> (store: RecordStore, recovery: Recovery) {
     let directory = try DataDirectory(path: path)
     try directory.prepareFile()
-    let connection = try Opening.writer(file: directory.file, durability: durability)
+    var remarks = try OpeningRemarks(on: directory.file)
+    let connection = try Opening.unchanged(file: directory.file, durability: durability)
+    remarks.add(try Upgrade(of: connection, tuning, hadStore: directory.hadStore).run())
+    let ballast = Ballast(directory: path, bytes: tuning.ballastBytes)
+    remarks.note(ballast)
     do throws(SQLiteFailure) {
       let recovery = try Taking(connection: connection, now: tuning.now()).recover()
+      directory.noteStore()
       let hasher = SipHasher(key: recovery.digestKey)
-      let store = try RecordStore(directory, connection, hasher, durability, tuning, deliver)
+      let store = try RecordStore(
+        directory, connection, hasher, durability, tuning, ballast, remarks.lines, deliver)
       return (store, recovery)
     } catch {
       throw error.fault(at: directory.file)
@@ -45,10 +54,12 @@ package final class RecordStore: RecordLog, Sendable {
 
   private init(
     _ directory: DataDirectory, _ connection: Connection, _ hasher: SipHasher,
-    _ durability: Durability, _ tuning: RecordTuning,
-    _ deliver: @escaping @Sendable (RecordNews) -> Void
+    _ durability: Durability, _ tuning: RecordTuning, _ ballast: Ballast,
+    _ remarks: [String], _ deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.directory = directory
+    self.ballast = ballast
+    self.remarks = remarks
     mailbox = Mailbox()
     lines = LineRequests()
     inspections = InspectionRequests()
@@ -57,7 +68,7 @@ package final class RecordStore: RecordLog, Sendable {
 
     let committing = try Writer(
       connection: connection, hasher: hasher, mailbox: mailbox, durability: durability,
-      tuning: tuning, deliver: deliver)
+      tuning: tuning, watch: StoreWatch(file: directory.file, ballast: ballast), deliver: deliver)
     let reading = try LineReader(
       connection: try Opening.reader(file: directory.file, stop: stop), requests: lines,
       hasher: hasher, deliver: deliver)
@@ -94,6 +105,9 @@ package final class RecordStore: RecordLog, Sendable {
   package func wake() { mailbox.wake() }
 
   package var backlog: Int { mailbox.backlog }
+
+  /// How long nothing of what waits has come to the disk.
+  package var standstill: Duration { mailbox.standstill }
 
   package var commits: CommitCounts { mailbox.commits }
 

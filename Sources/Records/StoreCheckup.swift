@@ -23,11 +23,22 @@ package final class StoreCheckup {
     let path = "\(directory)/apus.db"
     // Not opened to find out: to close it would let go of every lock that this process has on it.
     guard access(path, R_OK) == 0 else {
-      guard errno == EACCES else { throw .missing(path: path) }
-      openingFault = .unusable(path: path, detail: String(cString: strerror(EACCES)))
+      guard errno != EACCES else {
+        openingFault = .unusable(path: path, detail: String(cString: strerror(EACCES)))
+        return
+      }
+      openingFault = try Self.fault(ofMissing: path, surroundings)
       return
     }
-    guard FileSize.bytes(of: path) > 0 else { throw .missing(path: path) }
+    guard FileSize.bytes(of: path) > 0 else {
+      guard DataDirectory.hadStore(in: directory) else { throw .missing(path: path) }
+      openingFault = .emptied(path: path)
+      return
+    }
+    guard !surroundings.isLogGarbled else {
+      openingFault = .logGarbled(path: "\(path)-wal")
+      return
+    }
     do throws(SQLiteFailure) {
       let connection = try Connection(path: path, readOnly: true)
       try connection.use { () throws(SQLiteFailure) in
@@ -37,12 +48,25 @@ package final class StoreCheckup {
       heedWatch(on: connection)
     } catch {
       openingFault = try Self.fault(error, path)
+      // Its lock file knows what it was before its first bytes were garbled.
+      if openingFault == .foreign(path: path), DataDirectory.hadStore(in: directory) {
+        openingFault = .corrupt(path: path, detail: error.message)
+      }
     }
   }
 
   deinit {
     // It points to what goes with this object, before the connection does.
     if let connection { sqlite3_progress_handler(connection.raw, 0, nil, nil) }
+  }
+
+  private static func fault(
+    ofMissing path: String, _ surroundings: StoreSurroundings
+  ) throws(ShellFault) -> RecordFault {
+    if surroundings.hostPid != nil { return .lost(path: path, isReplaced: false) }
+    let rescue = StoreWatch.rescuePath(of: path)
+    guard access(rescue, F_OK) == 0 else { throw .missing(path: path) }
+    return .rescued(path: path, copy: rescue)
   }
 
   private func heedWatch(on connection: Connection) {

@@ -11,6 +11,8 @@ package enum StoreLimits {
   /// committed.
   static let lingerNanoseconds: UInt64 = 10_000_000
 
+  /// A disk that has done nothing for so long is told of.
+  package static let standstillMax = Duration.seconds(5)
   static let stallPauseFirst: UInt64 = 50_000_000
   static let stallPauseMax: UInt64 = 1_000_000_000
   /// Log lines kept in memory while nothing can be written; later ones are dropped.
@@ -35,6 +37,21 @@ package enum StoreLimits {
   static let checkpointIdlePages = 1_000
   static let checkpointLoadedPages = 4_000
   static let checkpointForcedPages = 16_384
+
+  /// From one look at whether the files are where they were to the next.
+  static let lookNanoseconds: UInt64 = 2_000_000_000
+  /// Free beside the ballast before it is made: else the next commit would give it up again.
+  static let ballastHeadroomBytes = 8 << 20
+  package static let ballastBytes = 32 << 20
+  package static let ballastBytesMax = 64 << 30
+
+  /// Pages that a copy takes in one step, then it looks whether it is to end (4 MiB).
+  static let pagesPerCopyStep: Int32 = 1_024
+  /// What may be written while a backup keeps the log from starting over.
+  package static let backupLogBytesMax = 2 << 30
+  static let executablePartBytes = 4 << 20
+  /// A restored store of so many pages is written once more, without gaps (256 MiB).
+  static let tidiedPagesMax: Int64 = 65_536
 
   static let keysPerPruning = 4_000
   /// Ended invocations looked at in one step: a commit waits a few milliseconds for it at most.
@@ -94,6 +111,12 @@ package struct RecordTuning: Sendable {
   /// The file's largest size in pages, asked before each commit; nil leaves it to the disk.
   package var pagesMax: (@Sendable () -> Int)?
   package var retention: Retention
+  /// Given up when the disk is full; 0 for none.
+  package var ballastBytes = 0
+  /// Before an older store is changed.
+  package var copiesBeforeUpgrade = true
+  /// What an opening is at, where that may take long.
+  package var told: @Sendable (String) -> Void = { _ in }
 
   package init(
     now: @escaping @Sendable () -> WallTime = MonotonicTime.wall,

@@ -115,7 +115,7 @@ package struct ShellStop: Sendable {
 
   package func interrupt() { flag.raise() }
 
-  var isRaised: Bool { flag.isRaised }
+  package var isRaised: Bool { flag.isRaised }
 }
 
 package enum ShellValue: Sendable, Equatable {

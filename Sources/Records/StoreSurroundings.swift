@@ -15,12 +15,40 @@ package struct StoreSurroundings: Sendable, Equatable {
     }
   }
 
+  /// A file beside the store.
+  package struct Neighbour: Sendable, Equatable {
+    package var path: String
+    package var bytes: Int
+
+    package init(path: String, bytes: Int) {
+      self.path = path
+      self.bytes = bytes
+    }
+
+    init?(_ path: String) {
+      var status = stat()
+      guard stat(path, &status) == 0 else { return nil }
+      self.init(path: path, bytes: Int(status.st_size))
+    }
+  }
+
   package var fileBytes = 0
   /// Of the write-ahead log.
   package var logBytes = 0
   package var diskBytes = 0
   /// What a process that is not root may still write.
   package var diskFreeBytes = 0
+  /// Its file system takes no writes.
+  package var isReadOnly = false
+  /// What is kept for a full disk; nil where it is not there.
+  package var ballastBytes: Int?
+  /// Copies from before upgrades.
+  package var copies: [Neighbour] = []
+  /// A write-ahead log that was found damaged and set aside.
+  package var damagedLog: Neighbour?
+  /// Commits in the log that the next start cannot read; known only while no host works.
+  package var lostCommits = 0
+  package var isLogGarbled = false
   /// The host that works here; nil where none does.
   package var hostPid: Int32?
   /// Wider than they should be.
@@ -35,9 +63,23 @@ package struct StoreSurroundings: Sendable, Equatable {
     if statvfs(directory, &disk) == 0 {
       diskBytes = Int(disk.f_blocks) * Int(disk.f_frsize)
       diskFreeBytes = Int(disk.f_bavail) * Int(disk.f_frsize)
+      isReadOnly = Int(disk.f_flag) & ST_RDONLY != 0
     }
+    ballastBytes = Neighbour("\(directory)/\(Ballast.name)")?.bytes
+    copies = (1...Schema.version).compactMap { Neighbour("\(directory)/apus.db.before-\($0)") }
+    damagedLog = Neighbour("\(directory)/apus.db-wal.damaged")
     hostPid = LockLook.holder(of: "\(directory)/lock")
     wide = Self.wide(in: directory)
+    // While a host works, what is in the log is on its way.
+    if hostPid == nil { read(LogCheck.verdict(on: "\(directory)/apus.db-wal")) }
+  }
+
+  private mutating func read(_ verdict: LogCheck.Verdict) {
+    switch verdict {
+    case .sound: break
+    case .garbled: isLogGarbled = true
+    case .cut(_, let lost): lostCommits = lost
+    }
   }
 
   /// What others than its owner may use, of all that a host keeps in its directory: nothing, where they

@@ -77,9 +77,13 @@ final class Upkeep {
 
   /// Under load a step now and then; a failure is met again by the next commit, which reports it.
   private func mergeStep(isIdle: Bool) {
-    let goesOn =
-      (try? connection.use { () throws(SQLiteFailure) in try merger.step() }) ?? false
-    mergeDue = goesOn ? tuning.monotonic() + Self.second / (isIdle ? 1_000 : 20) : nil
+    let goesOn = try? connection.use { () throws(SQLiteFailure) in try merger.step() }
+    switch goesOn {
+    case true?: mergeDue = tuning.monotonic() + Self.second / (isIdle ? 1_000 : 20)
+    case false?: mergeDue = nil
+    // Not before the disk had time to become better, but then without a new reason.
+    case nil: mergeDue = tuning.monotonic() + 60 * Self.second
+    }
   }
 
   /// Pages since the last checkpoint.

@@ -10,6 +10,8 @@ final class Writer {
   private let tuning: RecordTuning
   private let deliver: @Sendable (RecordNews) -> Void
   private let upkeep: Upkeep
+  /// Nil where nobody else reaches the file.
+  private let watch: StoreWatch?
 
   /// Taken from the mailbox and not on disk, oldest first.
   private var waiting: [ChangeGroup] = []
@@ -33,11 +35,18 @@ final class Writer {
     var reason: String
     var pause = StoreLimits.stallPauseFirst
     var retryAt: UInt64
+    /// What was kept can be written, though new work is refused.
+    var isPassable = false
+
+    mutating func postpone(from now: UInt64) {
+      pause = min(pause * 2, StoreLimits.stallPauseMax)
+      retryAt = now + pause
+    }
   }
 
   init(
     connection: Connection, hasher: SipHasher, mailbox: Mailbox, durability: Durability,
-    tuning: RecordTuning,
+    tuning: RecordTuning, watch: StoreWatch? = nil,
     deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.connection = connection
@@ -46,6 +55,7 @@ final class Writer {
     isSyncing = durability == .disk
     self.tuning = tuning
     self.deliver = deliver
+    self.watch = watch
     tables = try RecordTables(on: connection, hasher: hasher)
     upkeep = try Upkeep(on: connection, tuning)
   }
@@ -54,7 +64,7 @@ final class Writer {
   /// changes were lost.
   func run() -> Int {
     while true {
-      let isIdle = waiting.isEmpty || stall != nil
+      let isIdle = waiting.isEmpty || stall.map { !$0.isPassable } ?? false
       let (groups, isClosing) = mailbox.take(until: isIdle ? deadline : 0)
       if isClosing { return finish(groups) }
       turn(groups)
@@ -65,17 +75,20 @@ final class Writer {
   /// is nothing else.
   func turn(_ groups: [ChangeGroup]) {
     take(groups)
+    if let fault = watch?.look(), stall == nil { begin(reason: fault.description) }
     if isDue { commitNext() }
     if waiting.isEmpty, stall == nil { upkeep.rest(isIdle: mailbox.backlog == 0) }
   }
 
   private var deadline: UInt64? {
     if let stall { return stall.retryAt }
-    return [startsDue, upkeep.due].compactMap(\.self).min()
+    return [startsDue, upkeep.due, watch?.due].compactMap(\.self).min()
   }
 
   private var isDue: Bool {
-    if let stall { return stall.retryAt <= tuning.monotonic() }
+    if let stall {
+      return stall.retryAt <= tuning.monotonic() || stall.isPassable && !waiting.isEmpty
+    }
     return !waiting.isEmpty || startsDue.map { $0 <= tuning.monotonic() } ?? false
   }
 
@@ -103,8 +116,7 @@ final class Writer {
     } else if count > 0 || stall != nil {
       deliver(.durable(upTo: lastTaken))
     }
-    if stall != nil { deliver(.healed) }
-    stall = nil
+    if stall != nil { heal() }
     upkeep.committed()
   }
 
@@ -128,7 +140,6 @@ final class Writer {
       try connection.use { () throws(SQLiteFailure) in
         try applyPagesMax()
         try sync(batch.isFirm && durability == .disk)
-        if stall != nil { try probe() }
         try connection.transaction { () throws(SQLiteFailure) in
           try batch.write(to: tables, starts: starts)
         }
@@ -165,10 +176,29 @@ final class Writer {
     startsDue = startsDue ?? tuning.monotonic() + StoreLimits.lingerNanoseconds
   }
 
-  /// A stalled store is healed when there is space for more than what happens to be waiting.
-  private func probe() throws(SQLiteFailure) {
-    try connection.execute(SQL.probe)
-    try connection.execute(SQL.probeEnd)
+  /// What was kept is written.
+  ///
+  /// New work is taken again when there is space for more than that, and the store is in its place.
+  private func heal() {
+    guard var stall else { return }
+    stall.isPassable = true
+    if stall.retryAt <= tuning.monotonic() {
+      if canProbe, watch?.isWell ?? true {
+        self.stall = nil
+        return deliver(.healed)
+      }
+      stall.postpone(from: tuning.monotonic())
+    }
+    self.stall = stall
+  }
+
+  private var canProbe: Bool {
+    // What it says is said already.
+    let probed: Void? = try? connection.use { () throws(SQLiteFailure) in
+      try connection.execute(SQL.probe)
+      try connection.execute(SQL.probeEnd)
+    }
+    return probed != nil
   }
 
   private func applyPagesMax() throws(SQLiteFailure) {
@@ -185,15 +215,14 @@ final class Writer {
     precondition(
       failure.primaryCode != SQLITE_CONSTRAINT,
       "a change contradicts the record: \(failure.message)")
-    let now = tuning.monotonic()
-    if var stall {
-      stall.pause = min(stall.pause * 2, StoreLimits.stallPauseMax)
-      stall.retryAt = now + stall.pause
-      self.stall = stall
-      return
-    }
-    let reason = failure.fault(at: connection.path).description
-    stall = Stall(reason: reason, retryAt: now + StoreLimits.stallPauseFirst)
+    watch?.commitFailed(failure)
+    if stall == nil { return begin(reason: failure.fault(at: connection.path).description) }
+    stall?.isPassable = false
+    stall?.postpone(from: tuning.monotonic())
+  }
+
+  private func begin(reason: String) {
+    stall = Stall(reason: reason, retryAt: tuning.monotonic() + StoreLimits.stallPauseFirst)
     let groups = waiting
     waiting = []
     refuse(groups, saysSoAnyway: true)
@@ -222,6 +251,7 @@ final class Writer {
     } while !waiting.isEmpty || !starts.isEmpty
     let lost = waiting.reduce(0) { $0 + $1.changes.count }
     connection.use { upkeep.leave(isClean: stall == nil) }
+    watch?.rescue(connection)
     return lost
   }
 }

@@ -172,6 +172,31 @@ struct DoctorTests {
     #expect(try finding { $0.surroundings.diskFreeBytes = 5_000_000_000 }.severity == .ok)
   }
 
+  @Test func `what a bad disk has left is told with what to do`() throws {
+    let readOnly = try finding { $0.surroundings.isReadOnly = true }
+    #expect(readOnly.severity == .problem && readOnly.code == "read-only")
+    #expect(readOnly.remedy.contains("remount,rw"))
+    let damaged = try finding { $0.surroundings.lostCommits = 12 }
+    #expect(damaged.severity == .problem && damaged.message.contains("12 commits"))
+    let aside = try finding {
+      $0.surroundings.damagedLog = .init(path: "/x/apus.db-wal.damaged", bytes: 5_000)
+    }
+    #expect(aside.severity == .warning && aside.message.contains("/x/apus.db-wal.damaged, 5.00 kB"))
+    let copy = try finding {
+      $0.surroundings.copies = [.init(path: "/x/apus.db.before-5", bytes: 40_960_000)]
+    }
+    #expect(copy.severity == .note && copy.message.contains("before an upgrade, 41.0 MB"))
+    let charging = #"{"name":"charge"}"#
+    let ballast = try finding(
+      host: answering(charging, store: #"{"ballast":{"bytes":33554432,"held":false}}"#)
+    ) { _ in }
+    #expect(ballast.severity == .warning && ballast.code == "no-ballast")
+    let held = answering(charging, store: #"{"ballast":{"bytes":33554432,"held":true}}"#)
+    #expect(findings(host: held).map(\.code) == ["ok"])
+    let off = answering(charging, store: #"{"ballast":{"bytes":0,"held":false}}"#)
+    #expect(findings(host: off).map(\.code) == ["ok"])
+  }
+
   @Test func `a large log has another remedy with a host than without`() throws {
     let left = try finding { $0.surroundings.logBytes = 300_000_000 }
     #expect(left.severity == .warning && left.message.hasSuffix("has grown to 300 MB"))

@@ -60,6 +60,18 @@ struct SettingsTests {
     #expect(throws: CommandFault.self) { try settings.address(.controlDoor) }
   }
 
+  @Test func `the ballast is a size with a limit, or none`() throws {
+    func ballast(_ text: String) throws -> Int {
+      try Settings(flags: [.ballast: text], environment: [:], file: nil).bytes(.ballast)
+    }
+    #expect(try Settings(flags: [:], environment: [:], file: nil).bytes(.ballast) == 32 << 20)
+    #expect(try ballast("0") == 0)
+    #expect(try ballast("64GiB") == 64 << 30)
+    for wrong in ["65GiB", "-1", "many", "32"] {
+      #expect(throws: CommandFault.self, "\(wrong)") { try ballast(wrong) }
+    }
+  }
+
   @Test func `a word is one of its enumeration`() throws {
     enum Colour: String, CaseIterable { case red, green }
     var colour = Colour.red

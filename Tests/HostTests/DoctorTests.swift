@@ -64,7 +64,7 @@ struct DoctorTests {
     let foreign = try doctor(host.directory)
     #expect(foreign.status == 1, "\(foreign.text)")
     #expect(foreign.text.contains("1 problem: "))
-    #expect(foreign.text.contains("not a store of Apus"))
-    #expect(foreign.text.contains("move the file away"))
+    #expect(foreign.text.contains("damaged (file is not a database)"))
+    #expect(foreign.text.contains("restore a backup"))
   }
 }

@@ -16,10 +16,10 @@ struct FloodTests {
     let data = try HostProcess.temporaryFolder()
     let host = try await HostProcess.start(
       manifests: HostProcess.manifests(Self.manifests), worker: "CrashingWorker", data: data,
-      descriptorsMax: 220)
+      before: ["ulimit -n 220"])
     defer { host.kill() }
     let flood = try (0..<400).map { _ in
-      try ClientSocket.connect(to: host.function, timeout: .seconds(20))
+      try ClientSocket.connect(to: host.functionAddress, timeout: .seconds(20))
     }
     // Whoever is let in, an operator is among them: by TCP and by the socket in the data directory.
     let socket = HTTPClient(.unix(path: data.appending(path: "control.sock").path()))
@@ -48,13 +48,13 @@ struct FloodTests {
     // Some 28 are its own; the least that the doors may take is more than the rest.
     let host = try await HostProcess.start(
       manifests: HostProcess.manifests(Self.manifests), worker: "CrashingWorker", data: data,
-      descriptorsMax: 60)
+      before: ["ulimit -n 60"])
     defer { host.kill() }
     let before = try host.post("/v1/functions/echo/invoke", "\"before\"")
     #expect(before.status == 200)
     let flood = try (0..<80).map { number in
       try ClientSocket.connect(
-        to: number % 2 == 0 ? host.function : host.control, timeout: .seconds(20))
+        to: number % 2 == 0 ? host.functionAddress : host.control, timeout: .seconds(20))
     }
     // The connection of before is still ours. A worker falls, and cannot be replaced yet.
     try host.until(in: .seconds(60)) {
@@ -96,7 +96,7 @@ struct FloodTests {
     let host = try await HostProcess.start(
       manifests: HostProcess.manifests(Self.manifests), worker: "CrashingWorker", data: data)
     defer { host.kill() }
-    for address in [host.function, host.control] {
+    for address in [host.functionAddress, host.control] {
       for (request, statuses) in Self.malformed {
         let socket = try ClientSocket.connect(to: address, timeout: .seconds(20))
         defer { socket.close() }

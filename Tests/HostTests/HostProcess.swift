@@ -13,29 +13,30 @@ final class HostProcess {
   let control: HTTPClient.Address
   let functionAddress: HTTPClient.Address
   var controlAddress: HTTPClient.Address { control }
+  /// Of the control door.
+  let url: String
   var processID: Int32 { process.processIdentifier }
 
   /// Starts `apus serve` and returns when its doors are open.
   ///
-  /// `umask` is what a shell would set before, such as `022`.
+  /// `before` is what a shell does first, such as `umask 022`; `more` are further arguments.
   static func start(
     manifests: URL, worker: String, data: URL, environment: [String: String] = [:],
-    umask: String? = nil, descriptorsMax: Int? = nil
+    before: [String] = [], more: [String] = []
   ) async throws -> HostProcess {
     try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
     try? FileManager.default.removeItem(at: data.appending(path: "doors.json"))  // of a killed host
     let process = Process()
     process.executableURL = Self.product("apus")
-    process.arguments = [
-      "serve", "--manifests", manifests.path(), "--worker", Self.product(worker).path(), "--data",
-      data.path(), "--function-door", "127.0.0.1:0", "--control-door", "127.0.0.1:0",
-    ]
-    let limits = [umask.map { "umask \($0)" }, descriptorsMax.map { "ulimit -n \($0)" }]
-      .compactMap(\.self)
-    if !limits.isEmpty, let host = process.executableURL {
+    process.arguments =
+      [
+        "serve", "--manifests", manifests.path(), "--worker", Self.product(worker).path(), "--data",
+        data.path(), "--function-door", "127.0.0.1:0", "--control-door", "127.0.0.1:0",
+      ] + more
+    if !before.isEmpty, let host = process.executableURL {
       process.executableURL = URL(filePath: "/bin/sh")
       process.arguments =
-        ["-c", (limits + ["exec \"$0\" \"$@\""]).joined(separator: "; "), host.path()]
+        ["-c", (before + ["exec \"$0\" \"$@\""]).joined(separator: "; "), host.path()]
         + (process.arguments ?? [])
     }
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
@@ -55,6 +56,7 @@ final class HostProcess {
     functionAddress = try Self.address(addresses["functionDoor"])
     functionDoor = HTTPClient(functionAddress)
     control = try Self.address(addresses["controlDoor"])
+    url = try #require(addresses["controlDoor"] as? String)
     controlDoor = HTTPClient(control)
   }
 
@@ -95,6 +97,31 @@ final class HostProcess {
 
   @LoopActor
   private static func close(_ watcher: FileWatcher) { watcher.close() }
+
+  /// What the host has said so far.
+  var said: String {
+    let log = FileManager.default.contents(atPath: directory.appending(path: "stderr.log").path())
+    return String(decoding: log ?? Data(), as: UTF8.self)
+  }
+
+  /// `apus` with these words, to its end.
+  @discardableResult
+  static func apus(
+    _ words: String..., environment: [String: String] = [:]
+  ) throws -> (status: Int32, text: String) {
+    let process = Process()
+    process.executableURL = product("apus")
+    process.arguments = words
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    process.standardInput = FileHandle.nullDevice
+    let output = Pipe()
+    process.standardOutput = output
+    process.standardError = output
+    try process.run()
+    let bytes = try output.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: bytes, as: UTF8.self))
+  }
 
   // MARK: Ends
 

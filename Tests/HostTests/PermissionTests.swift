@@ -22,7 +22,7 @@ struct PermissionTests {
         triggers:
           - queue: echo
         """
-      ]), worker: "CrashingWorker", data: data, umask: umask)
+      ]), worker: "CrashingWorker", data: data, before: ["umask \(umask)"])
   }
 
   @Test(arguments: ["000", "022", "077"])

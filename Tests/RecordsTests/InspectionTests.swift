@@ -197,12 +197,14 @@ struct InspectionTests {
     try test.write(.accept(accepted(1)), .accept(accepted(2)), .end(succeeded(2)))
     let folder = try Folder()
     let path = "\(folder.path)/apus.db"
-    try answer { test.store.backup(to: path, then: $0) }
+    _ = try answer { test.store.backup(to: path, then: $0) }
     let restored = try TestStore(in: folder)
     #expect(restored.recovery.unfinished == ["charge": 1])
     #expect(try restored.show(id(2))?.state == .succeeded)
-    #expect(throws: RecordFault.backup(path: path, detail: "the file exists")) {
-      try answer { test.store.backup(to: path, then: $0) }
+    #expect(
+      throws: RecordFault.backup(path: path, detail: "the file exists, and nothing is overwritten")
+    ) {
+      _ = try answer { test.store.backup(to: path, then: $0) }
     }
   }
 

@@ -225,6 +225,9 @@ struct OpeningTests {
       .newer(path: "p", version: 2, known: 1), .corrupt(path: "p", detail: "x"),
       .unusable(path: "p", detail: "x"), .sqlite(path: "p", code: 13, detail: "x"),
       .busy(requestsMax: 1), .closed, .backup(path: "p", detail: "x"),
+      .lost(path: "p", isReplaced: true), .restore(path: "p", detail: "x"),
+      .upgrade(path: "p", detail: "x"), .emptied(path: "p"), .logGarbled(path: "p"),
+      .rescued(path: "p", copy: "q"),
     ]
     #expect(Set(faults.map(\.code) + [RecordFault.interruptedCode]).count == faults.count + 1)
     #expect(faults.allSatisfy { $0.description.contains(";") || $0.description.contains(": ") })

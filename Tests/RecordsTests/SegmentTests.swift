@@ -76,6 +76,31 @@ struct SegmentTests {
     #expect(try number("SELECT count(*) FROM segments", folder) == 1)
   }
 
+  @Test func `a merge that a full disk stopped goes on when there is space`() throws {
+    let folder = try filled(16)
+    let rows = 16 * Self.perSegment
+    let clock = Monitor<UInt64>(1)
+    let tuning = RecordTuning(monotonic: { clock.withLock { $0 } })
+    let connection = try Connection(path: "\(folder.path)/apus.db", readOnly: false)
+    let upkeep = try connection.use { () throws(SQLiteFailure) in
+      try connection.execute("PRAGMA max_page_count = 1")
+      return try Upkeep(on: connection, tuning)
+    }
+    func turn() {
+      clock.withLock { $0 += 1_000_000_000 }
+      upkeep.rest(isIdle: true)
+    }
+    for _ in 0..<30 { turn() }
+    #expect(try number("SELECT count(*) FROM segments", folder) == 16)
+    try connection.use { () throws(SQLiteFailure) in
+      try connection.execute("PRAGMA max_page_count = 1000000")
+    }
+    for _ in 0..<200 { turn() }
+    #expect(try number("SELECT count(*) FROM segments", folder) == 1)
+    #expect(try number("SELECT count(*) \(listed)", folder) == rows)
+    #expect(try number("SELECT count(*) FROM fields", folder) == rows)
+  }
+
   @Test func `a store merges by itself, and finds what it found`() throws {
     let folder = try filled(20)
     let test = try TestStore(in: folder)

@@ -177,6 +177,9 @@ struct StoreCheckupTests {
     #expect(try report().fault == .foreign(path: file))
     unlink(file)
     try write([UInt8](repeating: UInt8(ascii: "x"), count: 5_000), at: 0)
+    // Where a store was, it is what has become of it.
+    #expect(try report().fault?.code == "R004")
+    unlink("\(folder.path)/lock")
     #expect(try report().fault == .foreign(path: file))
   }
 

@@ -170,7 +170,8 @@ final class DevSession {
   // MARK: Launch
 
   private func start(_ manifests: ManifestSet, _ executable: String) throws {
-    let host = try settings.hostSettings(manifests, executable: executable)
+    var host = try settings.hostSettings(manifests, executable: executable)
+    host.told = { Terminal.complain($0) }
     let columns = manifests.declarations.map(\.name.count).max() ?? 0
     let words = LiveLines(
       ink: ink, offsetSeconds: TimeWords.localOffsetSeconds(at: TimeWords.now),
@@ -185,6 +186,7 @@ final class DevSession {
           host.printed = { log.printed($0, $1) }
         })
       self.running = running
+      complain(running.remarks)
       greet(running.addresses, manifests)
     } catch HostFault.workers(let reason) {
       complain([ink(.red, "the workers do not start: ") + reason])

@@ -50,7 +50,8 @@ struct Examination {
   /// The gravest first; one that says so where there is nothing.
   var findings: [Finding] {
     let found = [
-      file, disk, log, freePages, keeping, clock, stop, deadLetters, held, undeclared, pauses,
+      file, readOnly, disk, ballast, log, damagedLog, copies, freePages, keeping, clock, stop,
+      deadLetters, held, undeclared, pauses,
       hostItself, workers, permissions, sound,
     ].flatMap(\.self)
     guard !found.isEmpty else { return [Finding(.ok, "ok", "nothing is wrong", "")] }

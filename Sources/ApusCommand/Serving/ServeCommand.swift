@@ -58,6 +58,8 @@ struct ServeCommand: ParsableCommand {
     LogLines.bootstrap(output, level: Environment.variables["APUS_LOG_LEVEL"])
     let logger = Logger(label: "apus")
     let stop = try StopSignals.watch()
+    var settings = settings
+    settings.told = { logger.notice("\($0)") }
     let running = try RunningHost.start(
       settings,
       prepare: { host in
@@ -67,6 +69,10 @@ struct ServeCommand: ParsableCommand {
           logger.notice("worker printed", metadata: ["worker": "\(pid)", "line": "\(line)"])
         }
       })
+    if onLoop({ running.isNewStore }) {
+      logger.notice("a new store was made", metadata: ["data": "\(settings.dataDirectory)"])
+    }
+    for remark in running.remarks { logger.warning("\(remark)") }
     if let release = running.release { Self.tell(release, logger) }
     Self.tell(running.wide, logger)
     logger.info(

@@ -63,6 +63,18 @@ struct HostOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Kept free on the store's disk, so that running work can end when it is full (default: 32MiB), "
+        + "or 0.", valueName: "size"))
+  var ballast: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Before a store of an older version is changed: keep a copy beside it (the default), or skip.",
+      valueName: "keep|skip"))
+  var upgradeCopy: String?
+
+  @Option(
+    help: ArgumentHelp(
       "From a handler's cancellation to the end of its worker (default: 5s).", valueName: "duration"
     ))
   var grace: String?
@@ -81,8 +93,8 @@ struct HostOptions: ParsableArguments {
     let own: [Settings.Name: String?] = [
       .manifests: manifests, .data: data, .functionDoor: functionDoor, .controlDoor: controlDoor,
       .controlNames: controlNames, .keepSucceeded: keepSucceeded, .keepDead: keepDead,
-      .workers: workers, .durability: durability, .grace: grace, .drain: drain,
-      .coreFiles: coreFiles,
+      .ballast: ballast, .upgradeCopy: upgradeCopy, .workers: workers, .durability: durability,
+      .grace: grace, .drain: drain, .coreFiles: coreFiles,
     ]
     let flags = own.merging(others) { _, other in other }.compactMapValues { $0 }
     let environment = Environment.variables
@@ -94,6 +106,10 @@ struct HostOptions: ParsableArguments {
 
 /// A setting with two positions.
 private enum Switch: String, CaseIterable { case on, off }
+
+enum UpgradeCopy: String, CaseIterable {
+  case keep, skip
+}
 
 extension Settings {
   func hostSettings(_ set: ManifestSet, executable: String) throws(CommandFault) -> HostSettings {
@@ -108,6 +124,10 @@ extension Settings {
     try read(.durability, into: &host.durability)
     host.retention = Retention(
       succeeded: try keeping(.keepSucceeded), dead: try keeping(.keepDead))
+    host.ballastBytes = try bytes(.ballast)
+    var copy = UpgradeCopy.keep
+    try read(.upgradeCopy, into: &copy)
+    host.copiesBeforeUpgrade = copy == .keep
     host.workersPerGroup = try count(.workers)
     host.grace = try duration(.grace)
     host.drainTime = try duration(.drain)

@@ -3,6 +3,8 @@
 
 import Hosting
 import Invocations
+import Manifests
+import Records
 
 struct Settings {
   enum Name: String, CaseIterable {
@@ -15,6 +17,8 @@ struct Settings {
     case keepDead = "keep-dead"
     case workerUser = "worker-user"
     case coreFiles = "core-files"
+    case ballast
+    case upgradeCopy = "upgrade-copy"
 
     var variable: String { "APUS_" + rawValue.uppercased().replacing("-", with: "_") }
 
@@ -33,6 +37,8 @@ struct Settings {
       case .keepSucceeded: "7d"
       case .keepDead: "30d"
       case .coreFiles: "off"
+      case .ballast: "32MiB"
+      case .upgradeCopy: UpgradeCopy.keep.rawValue
       case .grace: "5s"
       case .drain: "30s"
       }
@@ -120,6 +126,15 @@ extension Settings {
       throw mistake(name, "must be 1m…3650d, such as 12h or 7d, or forever")
     }
     return duration
+  }
+
+  func bytes(_ name: Name) throws(CommandFault) -> Int {
+    guard let bytes = text(name) == "0" ? 0 : ManifestForms.size(text(name)),
+      bytes <= StoreLimits.ballastBytesMax
+    else {
+      throw mistake(name, "must be a size such as 32MiB, at most 64GiB, or 0")
+    }
+    return bytes
   }
 
   static let keepMin = Duration.seconds(60)
