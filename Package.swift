@@ -50,6 +50,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
   ],
@@ -76,7 +77,8 @@ let package = Package(
       "HTTP", imports: ["EventLoop"],
       libraries: [
         library("NIOCore", from: "swift-nio"), library("NIOEmbedded", from: "swift-nio"),
-        library("NIOHTTP1", from: "swift-nio"),
+        library("NIOHTTP1", from: "swift-nio"), library("NIOTLS", from: "swift-nio"),
+        library("NIOSSL", from: "swift-nio-ssl"),
       ]),
 
     // Rooms, in the order of an event's journey.
@@ -141,7 +143,9 @@ let package = Package(
       of: "Workers",
       imports: ["EventLoop", "Invocations", "WorkerProtocol", "ScriptedWorker", "CrashingWorker"]),
     tests(of: "Records", imports: ["Invocations", "RecordingChild"]),
-    tests(of: "Doors", imports: ["HTTP", "Invocations"]),
+    tests(
+      of: "Doors",
+      imports: ["Digests", "EventLoop", "HTTP", "Invocations", "TestSupport"]),
     tests(of: "ApusTesting", imports: ["Apus"]),
     tests(of: "Shop", imports: ["ApusTesting"]),
     .testTarget(
@@ -154,7 +158,7 @@ let package = Package(
       ], swiftSettings: strict),
     .testTarget(
       name: "HostTests",
-      dependencies: ["EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker"],
+      dependencies: ["Doors", "EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker"],
       swiftSettings: strict),
     .testTarget(name: "HouseRules", swiftSettings: strict),
     .target(

@@ -18,6 +18,7 @@ enum HTTPRefusal: Error, Equatable {
   case unsupportedVersion
   case tooManyConnections(max: Int)
   case badResponse(String)
+  case plainRequest
 
   var problem: HTTPProblem {
     HTTPProblem(
@@ -41,6 +42,7 @@ enum HTTPRefusal: Error, Equatable {
     case .unknownTransferCoding: (501, "unknown-transfer-coding", "Unknown transfer coding")
     case .unsupportedVersion: (505, "unsupported-version", "HTTP version not supported")
     case .tooManyConnections: (503, "too-many-connections", "Too many connections")
+    case .plainRequest: (400, "tls-needed", "TLS is needed")
     case .badResponse: (500, "bad-response", "The response could not be sent")
     }
   }
@@ -60,6 +62,7 @@ enum HTTPRefusal: Error, Equatable {
     case .unknownMethod: "this method is not known here"
     case .unknownTransferCoding(let what): "only 'chunked' is known; got '\(what)'"
     case .unsupportedVersion: "this server speaks HTTP/1.1 and HTTP/1.0"
+    case .plainRequest: "this door speaks https only; ask for the same address with https://"
     case .tooManyConnections(let max): "\(max) connections are open already; try again later"
     }
   }

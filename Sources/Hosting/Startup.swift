@@ -1,7 +1,8 @@
 // Start: what blocks happens before the loop has anything to do, and each step only when the one
 // before it holds.
 //
-//   1 data directory, lock, store, recovery     on the caller's thread
+//   1 certificates, tokens                      on the caller's thread
+//   - data directory, lock, store, recovery
 //   - the release to come up with               (StartingRelease)
 //   2 rooms wired                               on the loop from here
 //   3 workers up, every handler there
@@ -23,16 +24,18 @@ package final class RunningHost: Sendable {
   package let release: StartingRelease?
   private let settings: HostSettings
   private let store: RecordStore
+  private let renewals: RenewalWatch
 
   private init(
     host: Host, addresses: Host.Addresses, release: StartingRelease?, settings: HostSettings,
-    store: RecordStore
+    store: RecordStore, renewals: RenewalWatch
   ) {
     self.host = host
     self.release = release
     self.addresses = addresses
     self.settings = settings
     self.store = store
+    self.renewals = renewals
   }
 
   /// Blocks until the doors are open.
@@ -45,7 +48,7 @@ package final class RunningHost: Sendable {
     missing: @escaping @Sendable ([HeldHandler]) -> [String] = { _ in [] },
     prepare: @escaping @Sendable @LoopActor (Host) -> Void = { _ in }
   ) throws -> RunningHost {
-    try settings.checkDoors()
+    let keys = try DoorKeys.read(settings)
     let ear = onLoop { Host.Ear() }
     let opened = try openStore(settings, ear)
     var settings = settings
@@ -69,7 +72,7 @@ package final class RunningHost: Sendable {
       try launch(host, settings, release, missing)
       let addresses = try onLoop { () -> Result<Host.Addresses, HostFault> in
         do throws(HostFault) {
-          let addresses = try host.openDoors()
+          let addresses = try host.openDoors(keys)
           host.timerDesk.start()
           host.actionDesk.resume()
           return .success(addresses)
@@ -77,7 +80,7 @@ package final class RunningHost: Sendable {
       }.get()
       let running = RunningHost(
         host: host, addresses: addresses, release: release, settings: settings,
-        store: opened.store)
+        store: opened.store, renewals: RenewalWatch.begin(settings, keys, of: host))
       try running.writeDoors()
       return running
     } catch {
@@ -158,6 +161,7 @@ package final class RunningHost: Sendable {
     awaitLoop { (done: @escaping @Sendable (Bool) -> Void) in
       host.stop(within: drainTime) { done(true) }
     }
+    renewals.finish(onLoop { host.access.takeUses() })
     onLoop { host.releases?.clerk }?.finish()
     store.close()
     unlink(doorsPath)

@@ -16,7 +16,8 @@ final class HostProcess {
 
   /// Starts `apus serve` and returns when its doors are open.
   static func start(
-    manifests: URL, worker: String, data: URL, environment: [String: String] = [:]
+    manifests: URL, worker: String, data: URL, environment: [String: String] = [:],
+    trust: TLSTrust = .system
   ) async throws -> HostProcess {
     try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
     try? FileManager.default.removeItem(at: data.appending(path: "doors.json"))  // of a killed host
@@ -33,21 +34,22 @@ final class HostProcess {
     process.standardError = try FileHandle(forWritingTo: errors)
     process.standardOutput = FileHandle.nullDevice
     let doors = try await Self.appearance(of: "doors.json", in: data, after: process)
-    return try HostProcess(process, directory: data, doors: doors)
+    return try HostProcess(process, directory: data, doors: doors, trust: trust)
   }
 
-  private init(_ process: Process, directory: URL, doors: Data) throws {
+  private init(_ process: Process, directory: URL, doors: Data, trust: TLSTrust) throws {
     self.process = process
     self.directory = directory
     let addresses = try #require(try JSONSerialization.jsonObject(with: doors) as? [String: Any])
-    functionDoor = HTTPClient(try Self.address(addresses["functionDoor"]))
+    functionDoor = HTTPClient(try Self.address(addresses["functionDoor"]), trust: trust)
     control = try Self.address(addresses["controlDoor"])
-    controlDoor = HTTPClient(control)
+    controlDoor = HTTPClient(control, trust: trust)
   }
 
   private static func address(_ value: Any?) throws -> HTTPClient.Address {
     let url = try #require((value as? String).flatMap(URL.init(string:)))
-    return .tcp(host: try #require(url.host()), port: UInt16(try #require(url.port)))
+    let (host, port) = (try #require(url.host()), UInt16(try #require(url.port)))
+    return url.scheme == "https" ? .tls(host: host, port: port) : .tcp(host: host, port: port)
   }
 
   /// Runs the process and waits until the file is there, or the process has ended.
