@@ -51,6 +51,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
   ],
@@ -71,7 +72,8 @@ let package = Package(
     .executableTarget(
       name: "Shop", dependencies: ["Apus"], path: "Functions/Shop", swiftSettings: strict),
 
-    // Floor: the loop and HTTP on it.
+    // Floor: the loop and HTTP on it; digests.
+    room("Digests", libraries: [library("Crypto", from: "swift-crypto")]),
     room("EventLoop", imports: ["CLibuv"]),
     room(
       "HTTP", imports: ["EventLoop"],
@@ -86,8 +88,8 @@ let package = Package(
     room(
       "Manifests", imports: ["Invocations", "Schedules"], libraries: [library("Yams", from: "Yams")]
     ),
-    room("Releases", imports: ["Invocations", "Manifests"]),
-    room("EventSources", imports: ["Invocations", "Schedules"]),
+    room("Releases", imports: ["Invocations", "Manifests", "Digests"]),
+    room("EventSources", imports: ["Invocations", "Schedules", "Digests"]),
     room("Routing", imports: ["Invocations"]),
     room(
       "Dispatching", imports: ["Invocations"],
@@ -101,7 +103,9 @@ let package = Package(
       libraries: [library("GRDB", from: "GRDB.swift"), library("GRDBSQLite", from: "GRDB.swift")]),
     room(
       "Doors",
-      imports: ["Invocations", "Schedules", "HTTP", "EventLoop", "EventSources", "Routing"]),
+      imports: [
+        "Invocations", "Schedules", "HTTP", "EventLoop", "EventSources", "Routing", "Digests",
+      ]),
 
     // What a user's tests import: the rooms without processes and sockets, on virtual time.
     room(
@@ -131,6 +135,7 @@ let package = Package(
     tests(of: "Invocations"),
     tests(of: "WorkerProtocol"),
     tests(of: "Apus", imports: ["WorkerProtocol", "CrashingWorker"]),
+    tests(of: "Digests"),
     tests(of: "EventLoop"),
     tests(of: "HTTP", imports: ["EventLoop"]),
     tests(of: "Schedules"),

@@ -34,12 +34,13 @@ struct PackageName: Equatable {
   static let taken: Set<String> = [
     // The targets of Apus.
     "Apus", "ApusCommand", "ApusTesting", "Benchmarks", "CAllocations", "CCrash", "CLibuv",
-    "CrashingWorker",
+    "CrashingWorker", "Digests",
     "Dispatching", "Doors", "EventLoop", "EventSources", "HTTP", "Hosting", "HouseRules",
     "Invocations", "Manifests", "RecordingChild", "Records", "Releases", "Routing", "Schedules",
     "ScriptedWorker", "Shop", "TestSupport", "WorkerProtocol", "Workers",
     // What it is built from.
-    "ArgumentParser", "Collections", "DequeModule", "GRDB", "GRDBSQLite", "HeapModule", "Logging",
+    "ArgumentParser", "Collections", "Crypto", "DequeModule", "GRDB", "GRDBSQLite", "HeapModule",
+    "Logging",
     "NIO", "NIOCore", "NIOEmbedded", "NIOHTTP1", "NIOPosix", "Yams",
     // Swift's own.
     "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Observation", "Swift",
