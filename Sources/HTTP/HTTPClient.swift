@@ -176,7 +176,8 @@ package final class HTTPClient {
     guard case .tls(let host, _) = address else {
       return try ClientSocket.connect(to: address, timeout: connectTimeout)
     }
-    let context = try context ?? trust.context()
+    let context: NIOSSLContext
+    if let made = self.context { context = made } else { context = try trust.context() }
     self.context = context
     let socket = try ClientSocket.connect(to: address, timeout: connectTimeout)
     return try SecureSocket.begin(on: socket, with: host, context, timeout: connectTimeout)

@@ -11,7 +11,7 @@
 // Everything here runs on the loop; Startup and Shutdown say in which order it begins and ends.
 
 import Dispatching
-import Doors
+package import Doors
 package import EventLoop
 import EventSources
 import HTTP

@@ -39,7 +39,6 @@ final class RenewalWatch: Sendable {
   private let file: TokenFile
   private let state: Mutex<State>
   private let thread = DispatchQueue(label: "apus.renewals")
-  private let timer: any DispatchSourceTimer
   private let deliver: @Sendable (Renewal) -> Void
   private let takeUses: @Sendable (@escaping @Sendable (TokenUses) -> Void) -> Void
 
@@ -92,20 +91,24 @@ final class RenewalWatch: Sendable {
         certificates: certificates, usesWrittenAt: now))
     self.deliver = deliver
     self.takeUses = takeUses
-    timer = DispatchSource.makeTimerSource(queue: thread)
   }
 
   private func start() {
     let certificates = state.withLock { $0.certificates }
     for one in certificates { deliver(.identity(one.door, one.identity)) }
-    timer.setEventHandler { [weak self] in self?.look() }
-    timer.schedule(deadline: .now(), repeating: Self.interval, leeway: .milliseconds(100))
-    timer.resume()
+    lookAgain()
+  }
+
+  private func lookAgain() {
+    thread.asyncAfter(deadline: .now() + Self.interval) { [weak self] in
+      guard let self, !state.withLock(\.isOver) else { return }
+      look()
+      lookAgain()
+    }
   }
 
   /// No look comes after it; the last uses are written.
   func finish(_ uses: TokenUses) {
-    timer.cancel()
     thread.sync {
       let isLast = state.withLock { state in
         defer { state.isOver = true }
@@ -117,10 +120,7 @@ final class RenewalWatch: Sendable {
 
   private func look() {
     let now = SystemClocks().wall
-    let renewals = state.withLock { state -> [Renewal] in
-      guard !state.isOver else { return [] }
-      return tokens(&state, now) + certificates(&state, now)
-    }
+    let renewals = state.withLock { tokens(&$0, now) + certificates(&$0, now) }
     for renewal in renewals { deliver(renewal) }
     noteUses(now)
   }

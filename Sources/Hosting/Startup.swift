@@ -9,6 +9,7 @@
 //   4 timers, doors
 //   5 doors.json                                on the caller's thread
 
+import Doors
 import EventLoop
 import Glibc
 package import Invocations

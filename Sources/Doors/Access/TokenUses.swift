@@ -1,7 +1,7 @@
 // When each token was last used, to the minute: noted in memory, written now and then by the host
 // alone, read by `apus tokens list`. It decides nothing.
 
-import Invocations
+package import Invocations
 import Schedules
 
 package struct TokenUses: Sendable, Equatable {
