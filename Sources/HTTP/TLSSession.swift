@@ -34,6 +34,9 @@ final class TLSSession {
       channel.remoteAddress = address
     } else {
       handler = try NIOSSLClientHandler(context: context, serverHostname: host)
+      // The library wants an address to compare as well; this one is in no certificate, so that the
+      // name alone counts.
+      channel.remoteAddress = try SocketAddress(unixDomainSocketPath: "/")
     }
     open()
   }

@@ -281,7 +281,8 @@ struct AccessTests {
 
   private func address(of doors: String) throws -> HTTPClient.Address {
     let members = try JSONSerialization.jsonObject(with: Data(doors.utf8)) as? [String: Any]
-    let url = try #require((members?["functionDoor"] as? String).flatMap(URL.init(string:)))
+    let text = try #require(members?["functionDoor"] as? String)
+    let url = try #require(URL(string: text))
     return .tls(host: try #require(url.host()), port: UInt16(try #require(url.port)))
   }
 
