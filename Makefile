@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 SOURCES := Package.swift Sources Tests Functions
 
-.PHONY: help setup dev serve release test test-threads lint bench clean
+.PHONY: help setup dev serve release test test-threads simulate lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -40,6 +40,13 @@ test-threads: setup ## The tests under the thread sanitizer (a build of its own)
 	@./.ci/each-room swift test --skip-build --sanitize=thread --scratch-path .build-threads \
 	  --skip WorkerProcessTests --skip "a crash names an attempt"
 
+SEEDS ?= 100000
+FROM ?= 1
+
+simulate: setup ## Histories with every fault, each of its own seed: make simulate SEEDS=100000 FROM=1
+	swift build -c release --product Simulate --scratch-path .build-simulate
+	@./.ci/simulate .build-simulate/release/Simulate $(FROM) $(SEEDS)
+
 lint: ## Formatting and house rules of every source file
 	swift format lint --strict --recursive --parallel $(SOURCES)
 
@@ -48,4 +55,4 @@ bench: setup ## Measure the parts that every event passes, on this machine
 	.build/release/Benchmarks --check
 
 clean: ## Remove what was built; the store in .apus/ stays
-	rm -rf .build .build-threads .build-release
+	rm -rf .build .build-threads .build-release .build-simulate

@@ -169,6 +169,16 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Dispatching", "Invocations"], path: "Tests/TestSupport",
       swiftSettings: strict),
+    .target(
+      name: "Simulation",
+      dependencies: [
+        "Dispatching", "EventSources", "Invocations", "Records", "Schedules",
+        .product(name: "GRDBSQLite", package: "GRDB.swift"),
+      ], path: "Tests/Simulation", swiftSettings: strict),
+    .executableTarget(
+      name: "Simulate", dependencies: ["Simulation"], path: "Tests/Simulate", swiftSettings: strict),
+    .testTarget(
+      name: "SimulationTests", dependencies: ["Simulation"], swiftSettings: strict),
     .target(name: "CAllocations", path: "Tests/CAllocations"),
     .executableTarget(
       name: "Benchmarks",

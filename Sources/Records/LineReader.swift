@@ -35,13 +35,15 @@ final class LineReader {
 
   /// Returns when the requests are closed; what waits then is not answered.
   func run() {
-    while let turn = requests.next() {
-      for request in turn.refused {
-        let words = "\(StoreLimits.lineRequestsMax) reads wait already; ask again in a moment"
-        deliver(.readFailed(request, reason: words))
-      }
-      if let request = turn.request { deliver(answer(request)) }
+    while let turn = requests.next() { take(turn) }
+  }
+
+  func take(_ turn: LineRequests.Turn) {
+    for request in turn.refused {
+      let words = "\(StoreLimits.lineRequestsMax) reads wait already; ask again in a moment"
+      deliver(.readFailed(request, reason: words))
     }
+    if let request = turn.request { deliver(answer(request)) }
   }
 
   private func answer(_ request: RecordRead) -> RecordNews {
@@ -188,18 +190,26 @@ final class LineRequests: Sendable {
 
   func close() { state.change { $0.isClosed = true } }
 
+  typealias Turn = (request: RecordRead?, refused: [RecordRead])
+
   /// Waits; nil when closed.
-  func next() -> (request: RecordRead?, refused: [RecordRead])? {
-    let turn = state.wait(until: nil) {
-      state -> (isOpen: Bool, request: RecordRead?, refused: [RecordRead])? in
-      if state.isClosed { return (false, nil, []) }
-      guard state.head < state.requests.count || !state.refused.isEmpty else { return nil }
-      let refused = state.refused
-      state.refused = []
-      return (true, Self.takeFirst(&state), refused)
+  func next() -> Turn? {
+    let turn = state.wait(until: nil) { state -> (isOpen: Bool, turn: Turn)? in
+      if state.isClosed { return (false, (nil, [])) }
+      return Self.takeTurn(&state).map { (true, $0) }
     }
     guard let turn, turn.isOpen else { return nil }
-    return (turn.request, turn.refused)
+    return turn.turn
+  }
+
+  /// The same without a wait; nil where nothing is asked.
+  func nextNow() -> Turn? { state.withLock { Self.takeTurn(&$0) } }
+
+  private static func takeTurn(_ state: inout State) -> Turn? {
+    guard state.head < state.requests.count || !state.refused.isEmpty else { return nil }
+    let refused = state.refused
+    state.refused = []
+    return (takeFirst(&state), refused)
   }
 
   private static func takeFirst(_ state: inout State) -> RecordRead? {

@@ -108,6 +108,9 @@ final class Mailbox: Sendable {
     }
   }
 
+  /// The same without a wait.
+  func takeNow() -> [ChangeGroup] { state.withLock { Self.takeGroups(&$0) } }
+
   private static func takeGroups(_ state: inout State) -> [ChangeGroup] {
     defer {
       state.groups = []

@@ -89,15 +89,19 @@ extension Durability {
 
 package struct RecordTuning: Sendable {
   package var now: @Sendable () -> WallTime
+  /// Nanoseconds, for pauses.
+  package var monotonic: @Sendable () -> UInt64
   /// The file's largest size in pages, asked before each commit; nil leaves it to the disk.
   package var pagesMax: (@Sendable () -> Int)?
   package var retention: Retention
 
   package init(
     now: @escaping @Sendable () -> WallTime = MonotonicTime.wall,
+    monotonic: @escaping @Sendable () -> UInt64 = { MonotonicTime.now },
     pagesMax: (@Sendable () -> Int)? = nil, retention: Retention = .forever
   ) {
     self.now = now
+    self.monotonic = monotonic
     self.retention = retention
     self.pagesMax = pagesMax
   }

@@ -5,7 +5,7 @@ import Invocations
 
 final class Upkeep {
   private let connection: Connection
-  private let now: @Sendable () -> WallTime
+  private let tuning: RecordTuning
   private let keysStepEnd: Statement
   private let pruneKeys: Statement
   /// Pages in the write-ahead log, as SQLite's hook last said.
@@ -23,13 +23,13 @@ final class Upkeep {
   private var endedDue: UInt64
 
   init(
-    on connection: Connection, now: @escaping @Sendable () -> WallTime, _ retention: Retention
+    on connection: Connection, _ tuning: RecordTuning
   ) throws(SQLiteFailure) {
     self.connection = connection
-    self.now = now
-    pruner = try Pruner(on: connection, retention)
+    self.tuning = tuning
+    pruner = try Pruner(on: connection, tuning.retention)
     merger = try SegmentMerger(on: connection)
-    keysDue = MonotonicTime.now
+    keysDue = tuning.monotonic()
     endedDue = keysDue
     mergeDue = keysDue
     keysStepEnd = try connection.statement(SQL.keysStepEnd)
@@ -64,7 +64,7 @@ final class Upkeep {
     if isIdle, growth > StoreLimits.checkpointIdlePages {
       connection.use { checkpoint(SQLITE_CHECKPOINT_PASSIVE) }
     }
-    let now = MonotonicTime.now
+    let now = tuning.monotonic()
     if keysDue <= now { keysDue = now + connection.use { pruneKeysStep() } }
     if endedDue <= now { endedDue = now + connection.use { pruneEndedStep() } }
     if let due = mergeDue, due <= now { mergeStep(isIdle: isIdle) }
@@ -73,13 +73,13 @@ final class Upkeep {
   var due: UInt64 { min(keysDue, endedDue, mergeDue ?? .max) }
 
   /// A segment of fields is full.
-  func noteSealed() { mergeDue = mergeDue ?? MonotonicTime.now }
+  func noteSealed() { mergeDue = mergeDue ?? tuning.monotonic() }
 
   /// Under load a step now and then; a failure is met again by the next commit, which reports it.
   private func mergeStep(isIdle: Bool) {
     let goesOn =
       (try? connection.use { () throws(SQLiteFailure) in try merger.step() }) ?? false
-    mergeDue = goesOn ? MonotonicTime.now + Self.second / (isIdle ? 1_000 : 20) : nil
+    mergeDue = goesOn ? tuning.monotonic() + Self.second / (isIdle ? 1_000 : 20) : nil
   }
 
   /// Pages since the last checkpoint.
@@ -114,12 +114,14 @@ final class Upkeep {
   func keep(_ rules: [String: Keeping]) {
     // What cannot be read now is read when they are said again; nothing is pruned before.
     isTold = (try? connection.use { () throws(SQLiteFailure) in try pruner.keep(rules) }) != nil
-    endedDue = MonotonicTime.now
+    endedDue = tuning.monotonic()
   }
 
   /// A failure is met again by the next commit, which reports it.
   private func pruneEndedStep() -> UInt64 {
-    guard isTold, case .pruned? = try? pruner.step(at: now()) else { return 60 * Self.second }
+    guard isTold, case .pruned? = try? pruner.step(at: tuning.now()) else {
+      return 60 * Self.second
+    }
     return Self.second / 50
   }
 
@@ -152,7 +154,7 @@ final class Upkeep {
     pruneKeys.begin()
     pruneKeys.add(keysSeen)
     pruneKeys.add(end)
-    pruneKeys.add(now().milliseconds)
+    pruneKeys.add(tuning.now().milliseconds)
     return try pruneKeys.run()
   }
 }

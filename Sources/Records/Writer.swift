@@ -47,7 +47,7 @@ final class Writer {
     self.tuning = tuning
     self.deliver = deliver
     tables = try RecordTables(on: connection, hasher: hasher)
-    upkeep = try Upkeep(on: connection, now: tuning.now, tuning.retention)
+    upkeep = try Upkeep(on: connection, tuning)
   }
 
   /// Returns when the mailbox is closed and all is on disk, or cannot be; then it says how many
@@ -56,11 +56,17 @@ final class Writer {
     while true {
       let isIdle = waiting.isEmpty || stall != nil
       let (groups, isClosing) = mailbox.take(until: isIdle ? deadline : 0)
-      take(groups)
-      if isClosing { return finish() }
-      if isDue { commitNext() }
-      if waiting.isEmpty, stall == nil { upkeep.rest(isIdle: mailbox.backlog == 0) }
+      if isClosing { return finish(groups) }
+      turn(groups)
     }
+  }
+
+  /// What one look into the mailbox leads to: a commit at most, and a little housekeeping when there
+  /// is nothing else.
+  func turn(_ groups: [ChangeGroup]) {
+    take(groups)
+    if isDue { commitNext() }
+    if waiting.isEmpty, stall == nil { upkeep.rest(isIdle: mailbox.backlog == 0) }
   }
 
   private var deadline: UInt64? {
@@ -69,8 +75,8 @@ final class Writer {
   }
 
   private var isDue: Bool {
-    if let stall { return stall.retryAt <= MonotonicTime.now }
-    return !waiting.isEmpty || startsDue.map { $0 <= MonotonicTime.now } ?? false
+    if let stall { return stall.retryAt <= tuning.monotonic() }
+    return !waiting.isEmpty || startsDue.map { $0 <= tuning.monotonic() } ?? false
   }
 
   private func take(_ groups: [ChangeGroup]) {
@@ -143,7 +149,7 @@ final class Writer {
     }
     starts = batch.running
     startsDue =
-      starts.isEmpty ? nil : MonotonicTime.now + StoreLimits.lingerNanoseconds
+      starts.isEmpty ? nil : tuning.monotonic() + StoreLimits.lingerNanoseconds
   }
 
   /// Whether commits are synced from now on; what was not synced before is with the next that is.
@@ -156,7 +162,7 @@ final class Writer {
   private func postpone(_ batch: inout Batch) {
     batch.noteStarts()
     starts.merge(batch.running) { _, latest in latest }
-    startsDue = startsDue ?? MonotonicTime.now + StoreLimits.lingerNanoseconds
+    startsDue = startsDue ?? tuning.monotonic() + StoreLimits.lingerNanoseconds
   }
 
   /// A stalled store is healed when there is space for more than what happens to be waiting.
@@ -179,7 +185,7 @@ final class Writer {
     precondition(
       failure.primaryCode != SQLITE_CONSTRAINT,
       "a change contradicts the record: \(failure.message)")
-    let now = MonotonicTime.now
+    let now = tuning.monotonic()
     if var stall {
       stall.pause = min(stall.pause * 2, StoreLimits.stallPauseMax)
       stall.retryAt = now + stall.pause
@@ -206,7 +212,9 @@ final class Writer {
 
   // MARK: Ending
 
-  private func finish() -> Int {
+  /// Says how many changes could not be written.
+  func finish(_ groups: [ChangeGroup]) -> Int {
+    take(groups)
     repeat {
       let before = waiting.count
       commitNext()

@@ -1,0 +1,220 @@
+// One host and everything around it in one process: the real dispatcher, the real timers and the real
+// store's writer and reader, on a disk, a clock and workers that a history turns by hand.
+import Dispatching
+import EventSources
+import Invocations
+import Records
+
+final class World {
+  enum End { case kill, powerLoss }
+
+  let clocks = SimulatedClocks()
+  let workers = SimulatedWorkers()
+  let app: SimulatedApp
+  let ledger: Ledger
+  private(set) var disk: SimulatedDisk
+  private(set) var look: StoreLook
+  private(set) var boots = 0
+  private var house: House
+
+  private struct House {
+    let store: SteppedStore
+    let log: LogLine
+    let dispatcher: Dispatcher
+    let timers: TimerBook
+    let inbox: Inbox
+  }
+
+  /// Between the dispatcher and its store: a dispatcher whose host is gone finds nobody there.
+  private final class LogLine: RecordLog {
+    var store: SteppedStore?
+    private let ledger: Ledger
+    private var last: UInt64 = 0
+
+    init(_ store: SteppedStore, _ ledger: Ledger) {
+      self.store = store
+      self.ledger = ledger
+    }
+
+    func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
+      for change in changes { if case .end(let ending) = change { ledger.ended(ending.id) } }
+      last = store?.append(changes, terms) ?? last
+      return last
+    }
+
+    var backlog: Int { store?.backlog ?? 0 }
+    func read(_ read: RecordRead) { store?.read(read) }
+  }
+
+  /// News that the store has told and the host has not heard.
+  private final class Inbox: @unchecked Sendable {
+    // All of a history runs on one thread.
+    var news: [RecordNews] = []
+  }
+
+  init(app: SimulatedApp, chance: inout Chance) throws {
+    self.app = app
+    disk = SimulatedDisk(Self.emptyStore)
+    ledger = Ledger(app)
+    workers.chance = Chance(seed: chance.next())
+    ledger.watch(workers)
+    house = try Self.open(disk, clocks, workers, ledger, app, chance: &chance)
+    look = try StoreLook(disk.storePath)
+    boots = 1
+    workers.boot = try Int(look.number("SELECT boot FROM host"))
+    house.timers.recordNewMarks()
+  }
+
+  var dispatcher: Dispatcher { house.dispatcher }
+  var timers: TimerBook { house.timers }
+
+  /// A store as a first start leaves it, with digests that are the same every time.
+  private static let emptyStore: SimulatedDisk.Image = {
+    let disk = SimulatedDisk()
+    do {
+      let clocks = SimulatedClocks()
+      let tuning = RecordTuning(now: { clocks.wall }, monotonic: { clocks.monotonic })
+      do {
+        let made = try SteppedStore.open(file: disk.storePath, tuning: tuning) { _ in }
+        made.store.close()
+      }
+      do {
+        let look = try StoreLook(disk.storePath)
+        try look.execute("UPDATE host SET boot = 0, digest_high = 1, digest_low = 2")
+      }
+    } catch { preconditionFailure("no store can be made: \(error)") }
+    return disk.imageAfterKill()
+  }()
+
+  private static func open(
+    _ disk: SimulatedDisk, _ clocks: SimulatedClocks, _ workers: SimulatedWorkers,
+    _ ledger: Ledger, _ app: SimulatedApp, chance: inout Chance
+  ) throws -> House {
+    let inbox = Inbox()
+    let tuning = RecordTuning(now: { clocks.wall }, monotonic: { clocks.monotonic })
+    let (store, recovery) = try SteppedStore.open(file: disk.storePath, tuning: tuning) {
+      inbox.news.append($0)
+    }
+    let log = LogLine(store, ledger)
+    var jitter = Chance(seed: chance.next())
+    let dispatcher = Dispatcher(
+      functions: app.declarations, recovery: recovery, log: log, workers: workers, clocks: clocks,
+      observer: ledger, chance: { Double(jitter.below(1_000)) / 1_000 })
+    let timers = try TimerBook(
+      app.declarations, recovered: recovery.timers, clocks: clocks
+    ) { [unowned dispatcher] in dispatcher.accept($0, advancing: $1, answered: $2) }
+    return House(store: store, log: log, dispatcher: dispatcher, timers: timers, inbox: inbox)
+  }
+
+  // MARK: Turns
+
+  func write() { house.store.write() }
+  func answerRead() { house.store.answer() }
+
+  var hasNews: Bool { !house.inbox.news.isEmpty }
+
+  /// The host hears the oldest word of its store.
+  func hearStore() {
+    guard !disk.isCutOff, hasNews else { return }
+    dispatcher.hear(house.inbox.news.removeFirst())
+  }
+
+  /// The host hears the oldest word of its workers.
+  func hearWorkers() -> Bool {
+    guard let news = workers.takeNews() else { return false }
+    dispatcher.hear(news)
+    return true
+  }
+
+  /// Time passes, and whoever waited for it has a look.
+  func pass(_ duration: Duration, looksAtTimers: Bool = true) {
+    clocks.advance(by: duration)
+    if looksAtTimers, timers.nextWake <= clocks.monotonic { timers.look() }
+    dispatcher.tick()
+  }
+
+  // MARK: Ends and starts
+
+  /// The host is gone between two of its steps, or in the middle of one where the disk was cut off;
+  /// another starts on what it left.
+  func restart(after end: End, downtime: Duration, chance: inout Chance) throws {
+    let image: SimulatedDisk.Image
+    switch end {
+    case .kill: image = disk.imageAfterKill()
+    case .powerLoss: image = disk.imageAfterPowerLoss { chance.below($0) }
+    }
+    abandon()
+    ledger.hostIsGone(withPower: end == .powerLoss)
+    clocks.advance(by: downtime)
+    try boot(on: image, chance: &chance)
+  }
+
+  /// A stop that was asked for: what runs is given back, everything is written.
+  func stop(downtime: Duration, chance: inout Chance) throws {
+    dispatcher.drain()
+    dispatcher.isClosed = true
+    let lost = house.store.close()
+    if lost > 0 { ledger.violated("a clean stop lost \(lost) changes") }
+    let image = disk.imageAfterKill()
+    abandon()
+    ledger.hostIsGone(withPower: false)
+    clocks.advance(by: downtime)
+    try boot(on: image, chance: &chance)
+  }
+
+  private func abandon() {
+    disk.cutOff()
+    workers.forgetAll()
+    ledger.isDeaf = true
+    // What waits for the disk holds on to the dispatcher: it is told, and nobody listens.
+    dispatcher.drain()
+    dispatcher.isClosed = true
+    house.log.store = nil
+    dispatcher.hear(.durable(upTo: .max))
+    ledger.isDeaf = false
+    workers.forgetAll()
+  }
+
+  private func boot(on image: SimulatedDisk.Image, chance: inout Chance) throws {
+    var image = image
+    for try_ in 0..<4 {
+      disk = SimulatedDisk(image)
+      // Now and then the next start ends in its own beginnings.
+      if try_ < 3, chance.onceIn(6) { disk.stepsLeft = chance.below(30) }
+      do {
+        house = try Self.open(disk, clocks, workers, ledger, app, chance: &chance)
+        disk.stepsLeft = nil
+        break
+      } catch {
+        guard disk.isCutOff else { throw error }
+        image =
+          chance.onceIn(2)
+          ? disk.imageAfterKill() : disk.imageAfterPowerLoss { chance.below($0) }
+      }
+    }
+    look = try StoreLook(disk.storePath)
+    boots += 1
+    workers.boot = try Int(look.number("SELECT boot FROM host"))
+    try ledger.hostIsBack(look)
+    timers.recordNewMarks()
+    timers.look()
+    dispatcher.tick()
+  }
+
+  /// Everything written and heard, until nothing moves.
+  func settle() {
+    for _ in 0..<10_000 {
+      write()
+      answerRead()
+      var moved = false
+      while hasNews {
+        hearStore()
+        moved = true
+      }
+      while hearWorkers() { moved = true }
+      if !moved, house.store.backlog == 0 { return }
+      if !moved { pass(.milliseconds(50), looksAtTimers: false) }
+    }
+    ledger.violated("it never comes to rest")
+  }
+}
