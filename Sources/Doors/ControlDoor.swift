@@ -38,18 +38,18 @@ package final class ControlDoor: HTTPResponder {
   package func accessChanged() {
     for stream in Array(streams.values) {
       let path = segments(of: stream.request.path)
-      if case .failure = bearer(of: stream.request, path) { stream.close() }
+      if case .failure = bearer(of: stream.request, Call.form(for: path)) { stream.close() }
     }
   }
 
   package func admit(_ head: HTTPRequest) -> HTTPAdmission {
     let path = segments(of: head.path)
-    switch bearer(of: head, path) {
-    case .failure(let problem): return .refuse(.problem(problem.value))
-    case .success: break
+    let form = Call.form(for: path)
+    if case .failure(let problem) = bearer(of: head, form) {
+      return .refuse(.problem(problem.value))
     }
     if head.path == "*" { return .refuse(.optionsOfServer) }
-    guard let form = Call.form(for: path) else {
+    guard let form else {
       return .refuse(.problem(.notFound(head.path)))
     }
     guard form.access(for: head.method) != nil else {
@@ -59,22 +59,24 @@ package final class ControlDoor: HTTPResponder {
   }
 
   /// Who makes this call, if they may; of what is no call nothing but a token is asked.
-  private func bearer(of head: HTTPRequest, _ path: [String]) -> Result<Bearer, Turned> {
+  private func bearer(of head: HTTPRequest, _ form: CallForm?) -> Result<Bearer, Turned> {
     let problem = guards.refusal(
       path: head.path, headers: head.headers, asksForToken: access.asksOverTCP)
     if let problem { return .failure(Turned(value: problem)) }
-    let needed = Call.form(for: path)?.access(for: head.method)
+    let needed = form?.access(for: head.method)
     if needed == .anybody { return .success(.unasked) }
-    let name = "\(head.method) \(head.path)"
     switch access.bearer(head.headers, isUnixSocket: guards.isUnixSocket) {
     case .failure(let denial):
-      return .failure(Turned(value: access.denied(denial, call: name, peer: head.peer)))
+      return .failure(
+        Turned(value: access.denied(denial, call: Self.name(of: head), peer: head.peer)))
     case .success(let bearer):
       guard case .holders(let scope)? = needed, !bearer.may(scope) else { return .success(bearer) }
       return .failure(
-        Turned(value: access.outOfScope(bearer, scope, call: name, peer: head.peer)))
+        Turned(value: access.outOfScope(bearer, scope, call: Self.name(of: head), peer: head.peer)))
     }
   }
+
+  private static func name(of head: HTTPRequest) -> String { "\(head.method) \(head.path)" }
 
   private struct Turned: Error { let value: HTTPProblem }
 
@@ -91,7 +93,7 @@ package final class ControlDoor: HTTPResponder {
   package func handle(_ exchange: HTTPExchange) {
     let path = segments(of: exchange.request.path)
     // Again: a body may take its time, and a token be revoked meanwhile.
-    switch bearer(of: exchange.request, path) {
+    switch bearer(of: exchange.request, Call.form(for: path)) {
     case .failure(let problem): return exchange.respond(.problem(problem.value))
     case .success(let bearer): exchange.asker = bearer.name
     }

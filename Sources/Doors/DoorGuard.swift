@@ -12,8 +12,9 @@ package struct DoorGuard: Sendable {
   private let hasAnyName: Bool
 
   /// `hosts` are the names and addresses with port under which the door answers; nil for the Unix
-  /// socket, which the file system guards, and where every name is its own. `isSecure` where the door
-  /// itself speaks TLS. A door with any name has to ask for tokens.
+  /// socket, which the file system guards, and where every name is its own.
+  ///
+  /// `isSecure` where the door itself speaks TLS. A door with any name has to ask for tokens.
   package init(hosts: [String]?, hasAnyName: Bool = false, isSecure: Bool = false) {
     names = Set((hosts ?? []).map { $0.lowercased() })
     isUnixSocket = hosts == nil

@@ -30,9 +30,9 @@ struct TokensTests {
     let text = try book.create(
       "ci", [.read, .ingest], at: now + .seconds(-3_600), until: now + .seconds(86_400 * 3))
     _ = try book.create("old", [.deploy], at: now + .seconds(-7_200), until: now + .seconds(-60))
-    let shown = Presentation(ink: Ink(isOn: false), now: now, columnsMax: nil)
+    let shown = Presentation(ink: Ink(isColoured: false), now: now, columnsMax: nil)
     let uses = [text.id: now + .seconds(-120)]
-    let lines = TokensCommand.table(book.tokens, uses, shown).lines(Ink(isOn: false))
+    let lines = TokensCommand.table(book.tokens, uses, shown).lines(Ink(isColoured: false))
     #expect(lines.count == 3)
     let words = lines[1].split(separator: "  ").map { String(ConfigFile.trimmed($0)) }
     #expect(words == [text.id, "ci", "ingest,read", "live", "1h ago", "in 3d", "2m ago"])

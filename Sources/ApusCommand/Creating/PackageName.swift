@@ -41,7 +41,7 @@ struct PackageName: Equatable {
     // What it is built from.
     "ArgumentParser", "Collections", "Crypto", "DequeModule", "GRDB", "GRDBSQLite", "HeapModule",
     "Logging",
-    "NIO", "NIOCore", "NIOEmbedded", "NIOHTTP1", "NIOPosix", "Yams",
+    "NIO", "NIOCore", "NIOEmbedded", "NIOHTTP1", "NIOPosix", "NIOSSL", "NIOTLS", "Yams",
     // Swift's own.
     "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Observation", "Swift",
     "Synchronization", "Testing", "XCTest",

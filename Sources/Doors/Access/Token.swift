@@ -21,7 +21,9 @@ package enum Scope: String, Sendable, CaseIterable, Comparable {
 }
 
 package struct Token: Sendable, Equatable {
-  /// Such as `apus_k3f9x2m4`: named in logs, on record and by a revocation. It is no secret.
+  /// Such as `apus_k3f9x2m4`: named in logs, on record and by a revocation.
+  ///
+  /// It is no secret.
   package var id: String
   /// Unique among the tokens that are not revoked.
   package var name: String
@@ -81,9 +83,16 @@ package struct TokenText: Sendable {
     guard text.hasPrefix(Self.prefix), bytes.count == idEnd + 1 + Self.secretCharacters,
       bytes[Self.prefix.utf8.count..<idEnd].allSatisfy(Self.idDigits.contains),
       bytes[idEnd] == UInt8(ascii: "_"),
-      bytes[(idEnd + 1)...].allSatisfy(Self.secretDigits.contains)
+      bytes[(idEnd + 1)...].allSatisfy(Self.isSecretDigit)
     else { return nil }
     self.text = String(text)
+  }
+
+  private static func isSecretDigit(_ byte: UInt8) -> Bool {
+    switch byte {
+    case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+    default: byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+    }
   }
 
   package var id: String { String(text.prefix(Self.prefix.count + Self.idCharacters)) }
