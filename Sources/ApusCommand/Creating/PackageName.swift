@@ -37,7 +37,7 @@ struct PackageName: Equatable {
     "CrashingWorker", "Digests",
     "Dispatching", "Doors", "EventLoop", "EventSources", "HTTP", "Hosting", "HouseRules",
     "Invocations", "Manifests", "RecordingChild", "Records", "Releases", "Routing", "Schedules",
-    "ScriptedWorker", "Shop", "TestSupport", "WorkerProtocol", "Workers",
+    "ScriptedWorker", "Shop", "Simulate", "Simulation", "TestSupport", "WorkerProtocol", "Workers",
     // What it is built from.
     "ArgumentParser", "Collections", "Crypto", "DequeModule", "GRDB", "GRDBSQLite", "HeapModule",
     "Logging",
