@@ -50,6 +50,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
     .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
@@ -79,7 +80,8 @@ let package = Package(
       "HTTP", imports: ["EventLoop"],
       libraries: [
         library("NIOCore", from: "swift-nio"), library("NIOEmbedded", from: "swift-nio"),
-        library("NIOHTTP1", from: "swift-nio"),
+        library("NIOHTTP1", from: "swift-nio"), library("NIOTLS", from: "swift-nio"),
+        library("NIOSSL", from: "swift-nio-ssl"),
       ]),
 
     // Rooms, in the order of an event's journey.
@@ -147,7 +149,9 @@ let package = Package(
       of: "Workers",
       imports: ["EventLoop", "Invocations", "WorkerProtocol", "ScriptedWorker", "CrashingWorker"]),
     tests(of: "Records", imports: ["Invocations", "RecordingChild"]),
-    tests(of: "Doors", imports: ["HTTP", "Invocations"]),
+    tests(
+      of: "Doors",
+      imports: ["Digests", "EventLoop", "HTTP", "Invocations", "TestSupport"]),
     tests(of: "ApusTesting", imports: ["Apus"]),
     tests(of: "Shop", imports: ["ApusTesting"]),
     // Fuzz targets look into the rooms as their tests do: a release build needs `-enable-testing`.
@@ -172,7 +176,8 @@ let package = Package(
     .testTarget(
       name: "HostTests",
       dependencies: [
-        "EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker", "Digests", "EventSources",
+        "Doors", "EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker", "Digests",
+        "EventSources",
       ],
       swiftSettings: strict),
     .testTarget(name: "HouseRules", swiftSettings: strict),

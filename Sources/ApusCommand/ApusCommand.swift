@@ -35,7 +35,7 @@ struct ApusCommand: ParsableCommand {
         subcommands: [
           FunctionsCommand.self, QueuesCommand.self, TimersCommand.self, InvocationsCommand.self,
           DeadLettersCommand.self, ErrorsCommand.self, ActionsCommand.self, TopCommand.self,
-          SQLCommand.self, DoctorCommand.self,
+          SQLCommand.self, DoctorCommand.self, TokensCommand.self,
         ]),
       CommandGroup(name: "Measurement", subcommands: [BenchCommand.self]),
     ])

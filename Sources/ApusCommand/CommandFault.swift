@@ -1,6 +1,7 @@
 // Every way in which a command ends without having done its work, with the exit code that scripts
 // branch on.
 
+import Doors
 import HTTP
 import Hosting
 import Manifests
@@ -45,6 +46,7 @@ enum CommandFault: Error, Equatable {
     case let mistakes as ManifestMistakes: self = .badInput(mistakes.description)
     case let fault as HostFault:
       self = fault.isBadInput ? .badInput(fault.description) : .failed(fault.description)
+    case let fault as TokenFault: self = .badInput(fault.description)
     case let fault as HTTPClientFault: self = .failed(fault.description)
     default: return nil
     }

@@ -6,11 +6,24 @@ import HTTP
 package import Invocations
 
 extension ControlDoor {
-  /// Who asks, in their own words: the header `Apus-Operator`.
-  func operatorName(_ exchange: HTTPExchange) -> String {
-    let given = exchange.request.headers[first: "Apus-Operator"] ?? ""
-    let name = String(given.unicodeScalars.filter { $0.value >= 32 && $0.value != 127 })
-    return name.isEmpty ? "unknown" : String(name.prefix(OperatorAction.operatorBytesMax / 4))
+  /// Who asks: the token's name, which nobody else can have, and what they say of themselves in
+  /// `claim`, or else in the header `Apus-Operator`.
+  func operatorName(_ exchange: HTTPExchange, claim: String? = nil) -> String {
+    let given = claim ?? exchange.request.headers[first: "Apus-Operator"] ?? ""
+    guard let token = exchange.asker else {
+      let told = Self.told(given, bytesMax: OperatorAction.operatorBytesMax)
+      return told.isEmpty ? "unknown" : told
+    }
+    let room = OperatorAction.operatorBytesMax - token.utf8.count - 2
+    let told = Self.told(given, bytesMax: room)
+    return told.isEmpty ? token : "\(token): \(told)"
+  }
+
+  /// Without control characters, and without what only a token's name may have.
+  private static func told(_ text: String, bytesMax: Int) -> String {
+    let clean = String(text.unicodeScalars.filter { $0.value >= 32 && $0.value != 127 })
+      .replacing(TokenText.prefix, with: "apus-")
+    return String(clean.prefix(bytesMax / 4))
   }
 
   func bulk(_ exchange: HTTPExchange, _ verb: OperatorAction.Verb) throws(RequestFault) {

@@ -82,12 +82,13 @@ extension ControlDoor {
   }
 
   private func deploy(_ exchange: HTTPExchange) throws(RequestFault) {
-    let wish = try DeploymentWish(
+    var wish = try DeploymentWish(
       exchange.request.body, allowed: ["manifests", "executable", "dryRun", "force", "by"])
     guard let manifests = wish.manifests else {
       throw RequestFault(
         "bad-deployment", "'manifests' is missing: an object of texts by their paths")
     }
+    wish.by = operatorName(exchange, claim: wish.by)
     carryOut(exchange, wish.deployment(.manifests(manifests, executable: wish.executable)))
   }
 
@@ -98,6 +99,7 @@ extension ControlDoor {
     let query = try RequestQuery(exchange.request.query, allowed: ["dryRun", "force"])
     if try query.flag("dryRun") { wish.isDryRun = true }
     if try query.flag("force") { wish.isForced = true }
+    wish.by = operatorName(exchange, claim: wish.by)
     carryOut(exchange, wish.deployment(.release(number)))
   }
 
@@ -128,7 +130,7 @@ private struct DeploymentWish {
   var executable: String?
   var isDryRun = false
   var isForced = false
-  var by = "unknown"
+  var by: String?
 
   init(_ body: [UInt8], allowed: Set<String>) throws(RequestFault) {
     let members: [(name: String, value: JSONSlice)]
@@ -152,7 +154,7 @@ private struct DeploymentWish {
   }
 
   func deployment(_ content: Deployment.Content) -> Deployment {
-    Deployment(content, isDryRun: isDryRun, isForced: isForced, by: by)
+    Deployment(content, isDryRun: isDryRun, isForced: isForced, by: by ?? "unknown")
   }
 
   private static func texts(_ value: JSONSlice) throws(RequestFault) -> [ManifestText] {

@@ -19,12 +19,14 @@ package final class ControlDoor: HTTPResponder {
 
   unowned let house: any House
   private let guards: DoorGuard
+  private let access: DoorAccess
   var ids = UUIDv7Generator()
   var streams: [EventStream.Name: EventStream] = [:]
 
-  package init(house: any House, guards: DoorGuard) {
+  package init(house: any House, guards: DoorGuard, access: DoorAccess) {
     self.house = house
     self.guards = guards
+    self.access = access
   }
 
   /// Streams never end by themselves; a host that stops ends them.
@@ -32,21 +34,51 @@ package final class ControlDoor: HTTPResponder {
     for stream in Array(streams.values) { stream.close() }
   }
 
+  /// Streams go on for hours: those whose token opens no doors any more end when the tokens change.
+  package func accessChanged() {
+    for stream in Array(streams.values) {
+      let path = segments(of: stream.request.path)
+      if case .failure = bearer(of: stream.request, Call.form(for: path)) { stream.close() }
+    }
+  }
+
   package func admit(_ head: HTTPRequest) -> HTTPAdmission {
-    if let problem = guards.refusal(path: head.path, headers: head.headers) {
-      return .refuse(.problem(problem))
+    let path = segments(of: head.path)
+    let form = Call.form(for: path)
+    if case .failure(let problem) = bearer(of: head, form) {
+      return .refuse(.problem(problem.value))
     }
     if head.path == "*" { return .refuse(.optionsOfServer) }
-    let path = segments(of: head.path)
-    guard let methods = Call.methods(for: path) else {
+    guard let form else {
       return .refuse(.problem(.notFound(head.path)))
     }
-    let method = head.method == "HEAD" ? "GET" : head.method
-    guard methods.contains(method) else {
-      return .refuse(.problem(.methodNotAllowed(methods)))
+    guard form.access(for: head.method) != nil else {
+      return .refuse(.problem(.methodNotAllowed(form.methods)))
     }
     return .accept(bodyBytesMax: bodyBytesMax(of: path))
   }
+
+  /// Who makes this call, if they may; of what is no call nothing but a token is asked.
+  private func bearer(of head: HTTPRequest, _ form: CallForm?) -> Result<Bearer, Turned> {
+    let problem = guards.refusal(
+      path: head.path, headers: head.headers, asksForToken: access.asksOverTCP)
+    if let problem { return .failure(Turned(value: problem)) }
+    let needed = form?.access(for: head.method)
+    if needed == .anybody { return .success(.unasked) }
+    switch access.bearer(head.headers, isUnixSocket: guards.isUnixSocket) {
+    case .failure(let denial):
+      return .failure(
+        Turned(value: access.denied(denial, call: Self.name(of: head), peer: head.peer)))
+    case .success(let bearer):
+      guard case .holders(let scope)? = needed, !bearer.may(scope) else { return .success(bearer) }
+      return .failure(
+        Turned(value: access.outOfScope(bearer, scope, call: Self.name(of: head), peer: head.peer)))
+    }
+  }
+
+  private static func name(of head: HTTPRequest) -> String { "\(head.method) \(head.path)" }
+
+  private struct Turned: Error { let value: HTTPProblem }
 
   private func bodyBytesMax(of path: [String]) -> Int {
     switch path.last {
@@ -60,6 +92,11 @@ package final class ControlDoor: HTTPResponder {
 
   package func handle(_ exchange: HTTPExchange) {
     let path = segments(of: exchange.request.path)
+    // Again: a body may take its time, and a token be revoked meanwhile.
+    switch bearer(of: exchange.request, Call.form(for: path)) {
+    case .failure(let problem): return exchange.respond(.problem(problem.value))
+    case .success(let bearer): exchange.asker = bearer.name
+    }
     do throws(RequestFault) {
       try answer(exchange, path)
     } catch {
@@ -140,65 +177,5 @@ package final class ControlDoor: HTTPResponder {
     var json = JSONWriter()
     write(&json)
     exchange.respond(.json(status, json.bytes))
-  }
-}
-
-/// Which paths exist and what they take; everything else is 404 or 405 before a body is read.
-enum Call {
-  static func methods(for path: [String]) -> [String]? {
-    switch path.count {
-    case 1: return ["healthz", "readyz", "metrics"].contains(path[0]) ? ["GET"] : nil
-    case 2...4 where path[0] == "v1": return methods(below: Array(path.dropFirst()))
-    default: return nil
-    }
-  }
-
-  /// Those that are left read their own.
-  static func takesNoQuery(_ path: [String], method: String) -> Bool {
-    guard path.first == "v1", let verb = path.last else { return false }
-    guard method == "POST" else { return takesNoQuery(reading: path) }
-    switch verb {
-    case "pause", "resume", "fire", "releases", "backups": return true
-    // Of one; of many they take filters.
-    case "retry", "cancel": return path.count > 3
-    case "purge": return path.dropFirst().first == "queues"
-    case "abort": return true
-    default: return false
-    }
-  }
-
-  /// One of something, and all timers; lists have filters or at least pages.
-  private static func takesNoQuery(reading path: [String]) -> Bool {
-    switch (path.count > 1 ? path[1] : "", path.count) {
-    case ("timers", 2...3), ("queues", 3), ("functions", 3), ("invocations", 3...4),
-      ("releases", 3), ("dead-letters", 3), ("actions", 3), ("errors", 3), ("host", 2),
-      ("workers", 2), ("store", 2):
-      true
-    default: false
-    }
-  }
-
-  private static func methods(below path: [String]) -> [String]? {
-    switch (path[0], path.count, path.last) {
-    case ("invocations", 2, "retry"), ("invocations", 2, "cancel"): ["POST"]
-    case ("queues", 1, _), ("queues", 2, _), ("functions", 1, _), ("functions", 2, _),
-      ("timers", 1, _), ("timers", 2, _), ("invocations", 1, _), ("invocations", 2, _),
-      ("invocations", 3, "why"), ("invocations", 3, "chain"), ("dead-letters", 1, _),
-      ("stream", 1, _), ("releases", 2, _), ("errors", 1, _), ("errors", 2, _), ("actions", 1, _),
-      ("actions", 2, _), ("host", 1, _), ("workers", 1, _), ("store", 1, _):
-      ["GET"]
-    case ("events", 1, _), ("backups", 1, _), ("dead-letters", 2, "redrive"),
-      ("dead-letters", 2, "purge"),
-      ("queues", 3, "pause"), ("queues", 3, "resume"), ("queues", 3, "purge"),
-      ("functions", 3, "pause"), ("functions", 3, "resume"), ("functions", 3, "invoke"),
-      ("timers", 3, "fire"), ("invocations", 3, "retry"), ("invocations", 3, "cancel"),
-      ("actions", 3, "abort"):
-      ["POST"]
-    case ("queues", 3, "messages"), ("releases", 1, _): ["GET", "POST"]
-    case ("releases", 3, "activate"): ["POST"]
-    case ("executables", 2, _): ["GET", "PUT"]
-    case ("dead-letters", 2, _): ["GET"]
-    default: nil
-    }
   }
 }

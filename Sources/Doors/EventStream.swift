@@ -39,6 +39,8 @@ final class EventStream: HappeningListener {
   }
 
   var name: Name { Name(id: ObjectIdentifier(self)) }
+  /// What was asked, and by whom.
+  var request: HTTPRequest { exchange.request }
 
   func begin() {
     exchange.onClientGone = { [self] in

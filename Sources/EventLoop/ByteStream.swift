@@ -31,6 +31,10 @@ package final class ByteStream {
     guard isSending, let handle else { return pending.count }
     return pending.count + uv_stream_get_write_queue_size(handle)
   }
+  /// All that was ever written and not dropped.
+  package private(set) var writtenBytes = 0
+  /// Nothing may be written any more.
+  package var isWritingEnded: Bool { writingState != .open }
   /// A stream whose peer does not read is failed when more than this waits for it.
   package var unsentBytesMax = 64 << 20
   /// Such as `127.0.0.1:51234`; nil for Unix sockets and pipes.
@@ -133,6 +137,7 @@ package final class ByteStream {
     }
     if unsentBytes + bytes.count > unsentBytesMax { return overfill() }
     owesDrained = true
+    writtenBytes += bytes.count
     if pending.isEmpty && bytes.count >= ByteStream.takenOverBytesMin {
       pending = bytes
     } else {

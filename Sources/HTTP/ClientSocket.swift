@@ -2,11 +2,11 @@
 
 import Glibc
 
-final class ClientSocket {
+final class ClientSocket: ClientConnection {
   private static let readBytes = 64 * 1024
 
   private let descriptor: Int32
-  private var isOpen = true
+  private(set) var isOpen = true
   private var slab = [UInt8](repeating: 0, count: readBytes)
 
   private init(_ descriptor: Int32) {
@@ -19,10 +19,10 @@ final class ClientSocket {
     Glibc.close(descriptor)
   }
 
-  /// False when the peer has closed, or has sent something nobody asked for.
-  var isStillOpen: Bool {
-    isOpen && !Self.wait(descriptor, for: POLLIN, timeout: .zero)
-  }
+  var isStillOpen: Bool { isOpen && !hasInput }
+
+  /// There are bytes to read, or the end.
+  var hasInput: Bool { isOpen && Self.wait(descriptor, for: POLLIN, timeout: .zero) }
 
   // MARK: connecting
 
@@ -31,7 +31,8 @@ final class ClientSocket {
   ) throws(HTTPClientFault) -> ClientSocket {
     switch address {
     case .unix(let path): try connect(unix: path, timeout: timeout)
-    case .tcp(let host, let port): try connect(tcp: host, port: port, timeout: timeout)
+    case .tcp(let host, let port), .tls(let host, let port):
+      try connect(tcp: host, port: port, timeout: timeout)
     }
   }
 
@@ -114,9 +115,15 @@ final class ClientSocket {
 
   // MARK: bytes
 
-  /// Returns a fault instead of throwing it: there may be an answer to read all the same.
+  /// An early answer ends the sending: the server may have stopped reading.
   func send(_ bytes: [UInt8], timeout: Duration) -> HTTPClientFault? {
-    bytes.withUnsafeBytes { buffer in
+    send(bytes, timeout: timeout) { false }
+  }
+
+  /// `goesOn` is asked when there is something to read before all is sent.
+  func send(_ bytes: [UInt8], timeout: Duration, goesOn: () -> Bool) -> HTTPClientFault? {
+    guard isOpen else { return .cutShort }
+    return bytes.withUnsafeBytes { buffer in
       var offset = 0
       while offset < buffer.count {
         let rest = UnsafeRawBufferPointer(rebasing: buffer[offset...])
@@ -125,11 +132,10 @@ final class ClientSocket {
         if count >= 0 {
           offset += count
         } else if errno == EAGAIN {
-          // An early answer ends the sending: the server may have stopped reading.
           guard Self.wait(descriptor, for: POLLOUT | POLLIN, timeout: timeout) else {
             return .timedOut(doing: "sending", after: timeout)
           }
-          if Self.wait(descriptor, for: POLLIN, timeout: .zero) { return .cutShort }
+          if hasInput, !goesOn() { return .cutShort }
         } else if errno != EINTR {
           return .cutShort
         }
@@ -138,9 +144,9 @@ final class ClientSocket {
     }
   }
 
-  /// Nil at the end of the stream.
   func receive(timeout: Duration) throws(HTTPClientFault) -> [UInt8]? {
     while true {
+      guard isOpen else { throw .cutShort }
       guard Self.wait(descriptor, for: POLLIN, timeout: timeout) else {
         throw .timedOut(doing: "waiting for the answer", after: timeout)
       }

@@ -1,9 +1,10 @@
 // A small blocking HTTP/1.1 client for the command line and for tests: one connection, one request
-// at a time, kept open between requests. Not for the loop's thread, which it would stop. No TLS, no
-// redirects, no cookies, no proxies.
+// at a time, kept open between requests. Not for the loop's thread, which it would stop. No redirects,
+// no cookies, no proxies.
 
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 package enum HTTPClientFault: Error, Equatable, CustomStringConvertible {
   case unreachable(address: String, reason: String)
@@ -14,6 +15,9 @@ package enum HTTPClientFault: Error, Equatable, CustomStringConvertible {
   case tooLarge(responseBytesMax: Int)
   /// A CR, LF or other control byte in what the caller gave, or a field that is the client's own.
   case badRequest(String)
+  /// The other end did not prove to be who was asked for, or does not speak TLS.
+  case untrusted(host: String, reason: String)
+  case badAuthorities(path: String)
 
   package var description: String {
     switch self {
@@ -24,6 +28,9 @@ package enum HTTPClientFault: Error, Equatable, CustomStringConvertible {
     case .notHTTP(let reason): "the answer is not HTTP/1.1: \(reason)"
     case .tooLarge(let max): "the response has more than \(max) bytes of body; ask for less"
     case .badRequest(let reason): "the request was not sent: \(reason)"
+    case .untrusted(let host, let reason):
+      "no trusted TLS with \(host): \(reason); its authority may be named with --ca FILE"
+    case .badAuthorities(let path): "\(path): holds no certificates in PEM"
     }
   }
 }
@@ -39,11 +46,13 @@ package struct HTTPClientResponse: Sendable {
 package final class HTTPClient {
   package enum Address: Sendable, CustomStringConvertible {
     case tcp(host: String, port: UInt16)
+    case tls(host: String, port: UInt16)
     case unix(path: String)
 
     package var description: String {
       switch self {
-      case .tcp(let host, let port): "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+      case .tcp(let host, let port), .tls(let host, let port):
+        "\(host.contains(":") ? "[\(host)]" : host):\(port)"
       case .unix(let path): path
       }
     }
@@ -58,15 +67,18 @@ package final class HTTPClient {
   private let connectTimeout: Duration
   private let readTimeout: Duration
   private let responseBytesMax: Int
-  private var socket: ClientSocket?
+  private let trust: TLSTrust
+  private var context: NIOSSLContext?
+  private var socket: (any ClientConnection)?
 
   /// `readTimeout` is for each wait for more bytes; of a stream, too, so give it one that is longer
   /// than the server's keep-alive comments are apart.
   package init(
-    _ address: Address, connectTimeout: Duration = .seconds(5),
+    _ address: Address, trust: TLSTrust = .system, connectTimeout: Duration = .seconds(5),
     readTimeout: Duration = .seconds(30), responseBytesMax: Int = 64 * 1024 * 1024
   ) {
     self.address = address
+    self.trust = trust
     self.connectTimeout = connectTimeout
     self.readTimeout = readTimeout
     self.responseBytesMax = responseBytesMax
@@ -152,12 +164,23 @@ package final class HTTPClient {
     return try attempt.response()
   }
 
-  private func openSocket() throws(HTTPClientFault) -> ClientSocket {
+  private func openSocket() throws(HTTPClientFault) -> any ClientConnection {
     if let socket, socket.isStillOpen { return socket }
     close()
-    let opened = try ClientSocket.connect(to: address, timeout: connectTimeout)
+    let opened = try connect()
     socket = opened
     return opened
+  }
+
+  private func connect() throws(HTTPClientFault) -> any ClientConnection {
+    guard case .tls(let host, _) = address else {
+      return try ClientSocket.connect(to: address, timeout: connectTimeout)
+    }
+    let context: NIOSSLContext
+    if let made = self.context { context = made } else { context = try trust.context() }
+    self.context = context
+    let socket = try ClientSocket.connect(to: address, timeout: connectTimeout)
+    return try SecureSocket.begin(on: socket, with: host, context, timeout: connectTimeout)
   }
 
   private func serialised(

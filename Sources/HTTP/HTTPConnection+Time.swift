@@ -17,7 +17,6 @@ struct HTTPConnectionClock {
   private(set) var phase = Phase.waiting
   /// Nanoseconds of `coarseNow`.
   private var deadline = UInt64.max
-  private var bytesWritten = 0
   private var bytesSentBefore = 0
   private var stalledSince: UInt64?
   /// Of the body that is being read.
@@ -50,10 +49,6 @@ struct HTTPConnectionClock {
     enter(.lingering, for: limits.lingerTimeout)
   }
 
-  mutating func wrote(_ count: Int) {
-    bytesWritten += count
-  }
-
   private mutating func enter(_ phase: Phase, for time: Duration) {
     self.phase = phase
     deadline = Self.coarseNow() &+ time.nanoseconds
@@ -62,8 +57,8 @@ struct HTTPConnectionClock {
   func isPast(_ now: UInt64) -> Bool { now > deadline }
 
   /// True when the client took nothing of what waits for it since `limit`.
-  mutating func isStalled(unsent: Int, now: UInt64, limit: Duration) -> Bool {
-    let sent = bytesWritten - unsent
+  mutating func isStalled(written: Int, unsent: Int, now: UInt64, limit: Duration) -> Bool {
+    let sent = written - unsent
     guard unsent > 0, sent == bytesSentBefore, let since = stalledSince else {
       bytesSentBefore = sent
       stalledSince = unsent > 0 ? now : nil
@@ -82,9 +77,10 @@ struct HTTPConnectionClock {
 
 extension HTTPConnection {
   func checkTime(_ now: UInt64) {
-    if clock.isStalled(unsent: stream.unsentBytes, now: now, limit: limits.sendTimeout) {
-      return dropSlowReader()
-    }
+    let isStalled = clock.isStalled(
+      written: stream.writtenBytes, unsent: stream.unsentBytes, now: now,
+      limit: limits.sendTimeout)
+    if isStalled { return dropSlowReader() }
     guard clock.isPast(now) else { return }
     switch clock.phase {
     case .waiting: break

@@ -8,7 +8,7 @@ import EventLoop
 final class HTTPConnection {
   /// Kept alive by the owner until every connection is closed.
   unowned let server: HTTPServer
-  let stream: ByteStream
+  let stream: any HTTPTransport
   let limits: HTTPLimits
   /// Its place in the server's list, moved by the server alone.
   var index = 0
@@ -45,19 +45,13 @@ final class HTTPConnection {
   /// In the exchanges' `heldBytes`.
   private var heldOutputBytes = 0
 
-  init(_ stream: ByteStream, server: HTTPServer, peer: String?) {
+  init(_ stream: any HTTPTransport, server: HTTPServer, peer: String?) {
     self.stream = stream
     self.server = server
     self.peer = peer
     limits = server.limits
     address = peer.map(Self.withoutPort)
     reader = HTTPRequestReader(limits: limits, codec: NIOHTTPCodec(limits: limits))
-  }
-
-  /// Frees a connection that was never started.
-  func discard() {
-    state = .closed
-    reader.close()
   }
 
   func start() {
@@ -70,7 +64,7 @@ final class HTTPConnection {
     stream.startReading()
   }
 
-  private static func withoutPort(_ peer: String) -> String {
+  static func withoutPort(_ peer: String) -> String {
     guard let colon = peer.lastIndex(of: ":") else { return peer }
     return String(peer[..<colon])
   }
@@ -254,7 +248,6 @@ final class HTTPConnection {
 
   func write(_ bytes: [UInt8]) {
     guard state == .open else { return }
-    clock.wrote(bytes.count)
     stream.write(bytes)
   }
 

@@ -6,6 +6,8 @@ package import EventLoop
 @LoopActor
 package final class HTTPExchange {
   package internal(set) var request: HTTPRequest
+  /// Who asks, as the responder found out; nothing here depends on it.
+  package var asker: String?
 
   /// Called once, when the client has gone before the answer was complete: it closed its side, the
   /// connection broke or a time limit passed.

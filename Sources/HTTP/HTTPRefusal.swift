@@ -19,6 +19,7 @@ enum HTTPRefusal: Error, Equatable {
   case tooManyConnections(max: Int)
   case tooManyArrivingBytes(max: Int)
   case badResponse(String)
+  case plainRequest
 
   var problem: HTTPProblem {
     HTTPProblem(
@@ -43,6 +44,7 @@ enum HTTPRefusal: Error, Equatable {
     case .unsupportedVersion: (505, "unsupported-version", "HTTP version not supported")
     case .tooManyConnections: (503, "too-many-connections", "Too many connections")
     case .tooManyArrivingBytes: (503, "too-many-arriving-bytes", "Too much is arriving")
+    case .plainRequest: (400, "tls-needed", "TLS is needed")
     case .badResponse: (500, "bad-response", "The response could not be sent")
     }
   }
@@ -62,6 +64,7 @@ enum HTTPRefusal: Error, Equatable {
     case .unknownMethod: "this method is not known here"
     case .unknownTransferCoding(let what): "only 'chunked' is known; got '\(what)'"
     case .unsupportedVersion: "this server speaks HTTP/1.1 and HTTP/1.0"
+    case .plainRequest: "this door speaks https only; ask for the same address with https://"
     case .tooManyConnections(let max): "\(max) connections are open already; try again later"
     case .tooManyArrivingBytes(let max):
       "\(max) bytes of other bodies are arriving already; try again later"

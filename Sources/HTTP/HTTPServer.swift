@@ -17,6 +17,10 @@ package struct HTTPCounters: Sendable, Equatable {
   package var clientsGone = 0
   package var answersAborted = 0
   package var slowReadersDropped = 0
+  /// Of a server with a certificate.
+  package var handshakes = 0
+  /// Conversations that were no TLS or not the TLS we speak, plain requests among them.
+  package var handshakesFailed = 0
 
   mutating func refuse(_ reason: String) {
     requestsRefused += 1
@@ -33,6 +37,8 @@ package struct HTTPCounters: Sendable, Equatable {
 package final class HTTPServer {
   package let limits: HTTPLimits
   package internal(set) var counters = HTTPCounters()
+  /// With one, every connection from then on is TLS under it; those that are open go on.
+  package var identity: TLSIdentity?
   package var connectionCount: Int { connections.count }
   /// Of bodies that are not whole yet.
   package internal(set) var arrivingBytes = 0
@@ -80,32 +86,51 @@ package final class HTTPServer {
   }
 
   private func accept(_ stream: ByteStream) {
-    let connection = HTTPConnection(stream, server: self, peer: stream.peer)
-    let sameAddress = connection.address.map { connectionsByAddress[$0, default: 0] } ?? 0
+    let address = stream.peer.map(HTTPConnection.withoutPort)
+    let sameAddress = address.map { connectionsByAddress[$0, default: 0] } ?? 0
     if connections.count >= limits.connectionsMax {
-      refuse(connection, .tooManyConnections(max: limits.connectionsMax))
+      refuse(stream, .tooManyConnections(max: limits.connectionsMax))
     } else if sameAddress >= limits.connectionsPerAddressMax {
-      refuse(connection, .tooManyConnections(max: limits.connectionsPerAddressMax))
+      refuse(stream, .tooManyConnections(max: limits.connectionsPerAddressMax))
     } else {
       counters.connectionsAccepted += 1
+      let connection = connection(over: stream)
       remember(connection)
       connection.start()
     }
   }
 
+  private func connection(over stream: ByteStream) -> HTTPConnection {
+    guard let identity else { return HTTPConnection(stream, server: self, peer: stream.peer) }
+    let secured = TLSStream(stream, identity)
+    let connection = HTTPConnection(secured, server: self, peer: stream.peer)
+    count(secured, of: connection)
+    return connection
+  }
+
   /// Answers without having read, and closes at once: lingering would let them pile up.
   ///
-  /// A client that is quick to send may see a reset in place of the answer.
-  private func refuse(_ connection: HTTPConnection, _ refusal: HTTPRefusal) {
+  /// A client that is quick to send may see a reset in place of the answer. Where it speaks TLS it
+  /// sees the end alone: a handshake would cost more than the connection it is refused.
+  private func refuse(_ stream: ByteStream, _ refusal: HTTPRefusal) {
     counters.refuseConnection(refusal.problem.code)
+    guard identity == nil else { return stream.close() }
     let response = HTTPResponse.problem(refusal.problem)
     let head = HTTPResponseHead(
       status: response.status, fields: response.headers, framing: .length(response.body.count),
       closes: true, saysKeepAlive: false, date: date())
-    connection.stream.write(head.serialised(bodyBytes: response.body.count) + response.body)
+    stream.write(head.serialised(bodyBytes: response.body.count) + response.body)
     // So few bytes always fit an empty socket buffer: no deadline is needed.
-    connection.stream.closeAfterWriting()
-    connection.discard()
+    stream.closeAfterWriting()
+  }
+
+  private func count(_ stream: TLSStream, of connection: HTTPConnection) {
+    stream.onEstablished = { [self] in counters.handshakes += 1 }
+    stream.onFault = { [self] _ in counters.handshakesFailed += 1 }
+    stream.onPlainRequest = { [self] in
+      counters.handshakesFailed += 1
+      connection.refuse(.plainRequest)
+    }
   }
 
   // MARK: the list

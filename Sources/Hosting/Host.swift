@@ -11,7 +11,7 @@
 // Everything here runs on the loop; Startup and Shutdown say in which order it begins and ends.
 
 import Dispatching
-import Doors
+package import Doors
 package import EventLoop
 package import EventSources
 import HTTP
@@ -49,6 +49,10 @@ package final class Host {
   private(set) var controlServers: [HTTPServer] = []
   private(set) var controlDoors: [ControlDoor] = []
   package private(set) var controlDoorAddress = ""
+  /// Who may call the control door.
+  package let access: DoorAccess
+  /// When the certificates of the doors that have one expire, in seconds since 1970.
+  var certificateEnds: [Door: Int] = [:]
   private var alarm: LoopTimer?
   /// Raised before the first worker starts, so that all workers find the same limit.
   private let budget = DescriptorBudget.raised()
@@ -64,6 +68,9 @@ package final class Host {
     self.settings = settings
     self.store = store
     boot = recovery.boot
+    access = DoorAccess(
+      operatorToken: settings.token, isExposed: settings.isControlDoorExposed,
+      clocks: SystemClocks())
     openActions = recovery.openActions
     lastAction = recovery.lastAction
     do { router = try Router(settings.declarations) } catch { throw .routes("\(error)") }
@@ -93,6 +100,8 @@ package final class Host {
 
   /// Lines that workers printed and that belong to no one attempt.
   package var printed: (@LoopActor (Int32, String) -> Void)?
+  /// What the host says of itself and its doors.
+  package var remarked: (@LoopActor (HostRemark) -> Void)?
 
   // MARK: News
 
@@ -194,36 +203,45 @@ package final class Host {
 
   // MARK: Doors
 
-  func openDoors() throws(HostFault) -> Addresses {
+  func openDoors(_ keys: DoorKeys) throws(HostFault) -> Addresses {
+    access.replace(keys.book, uses: keys.uses)
+    access.notice = { [weak self] in self?.remarked?(HostRemark($0)) }
     let function = HTTPServer(responder: FunctionDoor(house: self), limits: budget.functionDoor)
+    function.identity = keys.functionDoor
     let functionPort = try listen(function, settings.functionDoor, "function door")
     functionServer = function
-    let controlPort = try openControlDoor()
-    controlDoorAddress =
-      "http://\(HostSettings.Address(host: settings.controlDoor.host, port: controlPort))"
+    let controlPort = try openControlDoor(keys.controlDoor)
+    controlDoorAddress = Self.url(settings.controlDoor, controlPort, keys.controlDoor)
     return Addresses(
-      functionDoor:
-        "http://\(HostSettings.Address(host: settings.functionDoor.host, port: functionPort))",
+      functionDoor: Self.url(settings.functionDoor, functionPort, keys.functionDoor),
       controlDoor: controlDoorAddress)
   }
 
-  private func openControlDoor() throws(HostFault) -> UInt16 {
+  private static func url(
+    _ address: HostSettings.Address, _ port: UInt16, _ identity: TLSIdentity?
+  ) -> String {
+    let scheme = identity == nil ? "http" : "https"
+    return "\(scheme)://\(HostSettings.Address(host: address.host, port: port))"
+  }
+
+  private func openControlDoor(_ identity: TLSIdentity?) throws(HostFault) -> UInt16 {
     // The names to answer to hold the port, which is known only once the door is open; until then
     // it answers to none.
     let entry = ControlDoorEntry()
     let server = HTTPServer(responder: entry, limits: budget.controlDoor)
+    server.identity = identity
     let port = try listen(server, settings.controlDoor, "control door")
     let host = settings.controlDoor.host
-    let names = DoorGuard.names(host: host, port: port, others: settings.controlNames)
+    let names = DoorGuard.names(
+      host: host, port: port, others: settings.controlNames, isSecure: identity != nil)
     let guards = DoorGuard(
-      token: settings.token, hosts: names,
-      hasAnyName: DoorGuard.isAny(host) && settings.controlNames.isEmpty)
-    let door = ControlDoor(house: self, guards: guards)
+      hosts: names, hasAnyName: DoorGuard.isAny(host) && settings.controlNames.isEmpty,
+      isSecure: identity != nil)
+    let door = ControlDoor(house: self, guards: guards, access: access)
     entry.door = door
     controlServers.append(server)
 
-    let localDoor = ControlDoor(
-      house: self, guards: DoorGuard(token: settings.token, hosts: nil))
+    let localDoor = ControlDoor(house: self, guards: DoorGuard(hosts: nil), access: access)
     let local = HTTPServer(responder: localDoor, limits: budget.localDoor)
     controlDoors = [door, localDoor]
     do { try local.listen(unix: "\(settings.dataDirectory)/control.sock") } catch {

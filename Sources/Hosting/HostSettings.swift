@@ -1,6 +1,8 @@
 // What a host is told before it starts. Where each value came from (flag, environment, file,
 // default) is the command's business.
 
+package import Doors
+package import HTTP
 package import Invocations
 package import Records
 import Workers
@@ -39,6 +41,10 @@ package struct HostSettings: Sendable {
   package var dataDirectory = ".apus"
   package var functionDoor = Address(host: "127.0.0.1", port: 8080)
   package var controlDoor = Address(host: "127.0.0.1", port: 7070)
+  /// With one, the door speaks TLS alone.
+  package var functionDoorFiles: TLSFiles?
+  package var controlDoorFiles: TLSFiles?
+  /// The operator's, which may do everything.
   package var token: String?
   package var durability = Durability.disk
   package var retention = Retention.standard
@@ -69,9 +75,12 @@ package struct HostSettings: Sendable {
     self.executable = executable
   }
 
+  /// Not on this machine alone.
+  var isControlDoorExposed: Bool { !controlDoor.isLoopback }
+
   /// CONTRACT §5: without a token the control door stays on this machine.
-  func checkDoors() throws(HostFault) {
-    guard token != nil || controlDoor.isLoopback else {
+  func checkDoors(_ book: TokenBook, now: WallTime) throws(HostFault) {
+    guard token != nil || !isControlDoorExposed || book.hasLiveToken(at: now) else {
       throw .openControlDoor(address: "\(controlDoor)")
     }
   }
@@ -84,6 +93,8 @@ package enum HostFault: Error, CustomStringConvertible {
   case missingHandlers([String])
   case door(String)
   case openControlDoor(address: String)
+  case certificate(TLSFault)
+  case tokens(TokenFault)
   case routes(String)
   case timers(String)
   case notWritable(path: String, reason: String)
@@ -99,8 +110,11 @@ package enum HostFault: Error, CustomStringConvertible {
     case .missingHandlers(let mistakes): mistakes.joined(separator: "\n")
     case .door(let reason): reason
     case .openControlDoor(let address):
-      "the control door cannot listen on \(address) without a token: set APUS_TOKEN, "
-        + "or use a loopback address such as 127.0.0.1:7070"
+      "the control door cannot listen on \(address) without a token: make one with "
+        + "`apus tokens create NAME --scope …`, set APUS_TOKEN, or use a loopback address such as "
+        + "127.0.0.1:7070"
+    case .certificate(let fault): "\(fault)"
+    case .tokens(let fault): "\(fault)"
     case .routes(let reason): "the routes cannot be built: \(reason)"
     case .timers(let reason): "the timers cannot be built: \(reason)"
     case .notWritable(let path, let reason): "\(path) cannot be written: \(reason)"
@@ -116,7 +130,9 @@ package enum HostFault: Error, CustomStringConvertible {
   /// True where the user's manifests or arguments are at fault: exit code 65.
   package var isBadInput: Bool {
     switch self {
-    case .missingHandlers, .routes, .timers, .manifestsTooLarge, .webhookSecrets: true
+    case .missingHandlers, .routes, .timers, .manifestsTooLarge, .webhookSecrets, .certificate,
+      .tokens:
+      true
     case .store, .workers, .door, .openControlDoor, .notWritable, .executable,
       .workerUser:
       false

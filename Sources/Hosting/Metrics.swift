@@ -1,8 +1,10 @@
 // Counters in the Prometheus text format, version 0.0.4.
 
 import Dispatching
+import Doors
 import EventLoop
 import EventSources
+import HTTP
 import Invocations
 import Records
 
@@ -57,10 +59,38 @@ extension Host {
     text.plain(
       "apus_workers_lost_total", "counter", "Worker processes that ended unasked.",
       bulletin.statistics.workersLost)
+    writeAccess(to: &text)
     text.plain("apus_boot", "gauge", "How often this store was started.", boot)
     text.plain(
       "apus_store_stalled", "gauge", "1 while the record cannot be written.",
       dispatcher.isStalled == nil ? 0 : 1)
+  }
+
+  private func writeAccess(to text: inout MetricsText) {
+    let reasons = AccessRefusal.allCases.map(\.rawValue)
+    text.series(
+      "apus_access_refused_total", "counter", "Calls of the control door without the right to it.",
+      of: "reason", reasons
+    ) { AccessRefusal(rawValue: $0).flatMap { access.refusals[$0] } }
+    text.plain(
+      "apus_tokens", "gauge", "Scoped tokens that open the control door.",
+      access.book.liveIDs(at: clocks.wall).count)
+    let doors = Dictionary(
+      certificateEnds.map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: { first, _ in first })
+    guard !doors.isEmpty else { return }
+    text.series(
+      "apus_tls_certificate_expiry_seconds", "gauge",
+      "When the door's certificate expires, in seconds since 1970.", of: "door", doors.keys.sorted()
+    ) { doors[$0] }
+    text.series(
+      "apus_tls_handshakes_total", "counter", "Handshakes that were completed.", of: "door",
+      doors.keys.sorted()
+    ) { Door(rawValue: $0).flatMap { server(of: $0)?.counters.handshakes } }
+    text.series(
+      "apus_tls_handshakes_failed_total", "counter",
+      "Connections that were not the TLS spoken here.",
+      of: "door", doors.keys.sorted()
+    ) { Door(rawValue: $0).flatMap { server(of: $0)?.counters.handshakesFailed } }
   }
 }
 
@@ -70,13 +100,13 @@ struct MetricsText {
   mutating func counter(
     _ name: String, _ help: String, _ functions: [String], _ value: (String) -> Int?
   ) {
-    series(name, "counter", help, functions, value)
+    series(name, "counter", help, of: "function", functions, value)
   }
 
   mutating func gauge(
     _ name: String, _ help: String, _ functions: [String], _ value: (String) -> Int?
   ) {
-    series(name, "gauge", help, functions, value)
+    series(name, "gauge", help, of: "function", functions, value)
   }
 
   mutating func plain(_ name: String, _ type: String, _ help: String, _ value: Int) {
@@ -102,10 +132,11 @@ struct MetricsText {
     }
   }
 
-  private mutating func series(
-    _ name: String, _ type: String, _ help: String, _ functions: [String], _ value: (String) -> Int?
+  mutating func series(
+    _ name: String, _ type: String, _ help: String, of label: String, _ values: [String],
+    _ value: (String) -> Int?
   ) {
     head(name, type, help)
-    for function in functions { line(name, [("function", function)], value(function) ?? 0) }
+    for one in values { line(name, [(label, one)], value(one) ?? 0) }
   }
 }

@@ -1,13 +1,15 @@
 // Start: what blocks happens before the loop has anything to do, and each step only when the one
 // before it holds.
 //
-//   1 data directory, lock, store, recovery     on the caller's thread
+//   1 certificates, tokens                      on the caller's thread
+//   - data directory, lock, store, recovery
 //   - the release to come up with               (StartingRelease)
 //   2 rooms wired                               on the loop from here
 //   3 workers up, every handler there
 //   4 timers, doors
 //   5 doors.json                                on the caller's thread
 
+import Doors
 import EventLoop
 import Glibc
 package import Invocations
@@ -29,10 +31,11 @@ package final class RunningHost: Sendable {
   @LoopActor package var isNewStore: Bool { host.boot == 1 }
   private let settings: HostSettings
   private let store: RecordStore
+  private let renewals: RenewalWatch
 
   private init(
     host: Host, addresses: Host.Addresses, release: StartingRelease?, remarks: [String],
-    settings: HostSettings, store: RecordStore
+    settings: HostSettings, store: RecordStore, renewals: RenewalWatch
   ) {
     self.remarks = remarks
     self.host = host
@@ -40,6 +43,7 @@ package final class RunningHost: Sendable {
     self.addresses = addresses
     self.settings = settings
     self.store = store
+    self.renewals = renewals
     wide = StoreSurroundings.wide(in: settings.dataDirectory)
   }
 
@@ -53,7 +57,7 @@ package final class RunningHost: Sendable {
     missing: @escaping @Sendable ([HeldHandler]) -> [String] = { _ in [] },
     prepare: @escaping @Sendable @LoopActor (Host) -> Void = { _ in }
   ) throws -> RunningHost {
-    try settings.checkDoors()
+    let keys = try DoorKeys.read(settings)
     let ear = onLoop { Host.Ear() }
     let opened = try openStore(settings, ear)
     var settings = settings
@@ -78,7 +82,7 @@ package final class RunningHost: Sendable {
       try launch(host, settings, release, missing)
       let addresses = try onLoop { () -> Result<Host.Addresses, HostFault> in
         do throws(HostFault) {
-          let addresses = try host.openDoors()
+          let addresses = try host.openDoors(keys)
           host.timerDesk.start()
           host.actionDesk.resume()
           return .success(addresses)
@@ -86,7 +90,8 @@ package final class RunningHost: Sendable {
       }.get()
       let running = RunningHost(
         host: host, addresses: addresses, release: release, remarks: opened.store.remarks,
-        settings: settings, store: opened.store)
+        settings: settings, store: opened.store,
+        renewals: RenewalWatch.begin(settings, keys, of: host))
       try running.writeDoors()
       return running
     } catch {
@@ -170,6 +175,7 @@ package final class RunningHost: Sendable {
     awaitLoop { (done: @escaping @Sendable (Bool) -> Void) in
       host.stop(within: drainTime) { done(true) }
     }
+    renewals.finish(onLoop { host.access.takeUses() })
     onLoop { host.releases?.clerk }?.finish()
     store.close()
     unlink(doorsPath)

@@ -1,5 +1,6 @@
 // The way to a host: where it is, what is sent, what its refusals mean; and its stream of events.
 
+import Glibc
 import HTTP
 import Testing
 
@@ -18,7 +19,9 @@ struct HostFinderTests {
     #expect(place("http://[::1]") == "[::1]:80")
     #expect(place("http://example.org") == "example.org:80")
     #expect(place("unix:.apus/control.sock") == ".apus/control.sock")
-    for bad in ["https://x:1", "http://x:y", "http://x:1/v1", "unix:", "", "x:70000"] {
+    #expect(place("https://apus.example:7070") == "apus.example:7070")
+    #expect(place("https://[::1]") == "[::1]:443")
+    for bad in ["ftp://x:1", "https://x:y", "http://x:y", "http://x:1/v1", "unix:", "", "x:70000"] {
       #expect(place(bad) == nil, "\(bad)")
     }
   }
@@ -31,6 +34,19 @@ struct HostFinderTests {
     let place = try HostPlace.find(host: nil, dataDirectory: folder.path)
     #expect("\(place.address)" == "127.0.0.1:7171")
     #expect(place.remedy.contains("process 4711"))
+  }
+
+  @Test func `the socket of the directory is the way in where it is there`() throws {
+    let folder = try TemporaryFolder()
+    try folder.write("doors.json", #"{"controlDoor":"https://0.0.0.0:7171","pid":4711}"#)
+    // A file of that name is no socket.
+    try folder.write("control.sock", "")
+    var place = try HostPlace.find(host: nil, dataDirectory: folder.path)
+    #expect("\(place.address)" == "0.0.0.0:7171")
+    unlink("\(folder.path)/control.sock")
+    #expect(mknod("\(folder.path)/control.sock", S_IFSOCK | 0o600, 0) == 0)
+    place = try HostPlace.find(host: nil, dataDirectory: folder.path)
+    #expect("\(place.address)" == "\(folder.path)/control.sock")
   }
 
   @Test func `where there is none, it says how to start one`() throws {

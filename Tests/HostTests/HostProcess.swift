@@ -22,7 +22,7 @@ final class HostProcess {
   /// `before` is what a shell does first, such as `umask 022`; `more` are further arguments.
   static func start(
     manifests: URL, worker: String, data: URL, environment: [String: String] = [:],
-    before: [String] = [], more: [String] = []
+    before: [String] = [], more: [String] = [], trust: TLSTrust = .system
   ) async throws -> HostProcess {
     try FileManager.default.createDirectory(at: data, withIntermediateDirectories: true)
     try? FileManager.default.removeItem(at: data.appending(path: "doors.json"))  // of a killed host
@@ -46,23 +46,24 @@ final class HostProcess {
     process.standardError = try FileHandle(forWritingTo: errors)
     process.standardOutput = FileHandle.nullDevice
     let doors = try await Self.appearance(of: "doors.json", in: data, after: process)
-    return try HostProcess(process, directory: data, doors: doors)
+    return try HostProcess(process, directory: data, doors: doors, trust: trust)
   }
 
-  private init(_ process: Process, directory: URL, doors: Data) throws {
+  private init(_ process: Process, directory: URL, doors: Data, trust: TLSTrust) throws {
     self.process = process
     self.directory = directory
     let addresses = try #require(try JSONSerialization.jsonObject(with: doors) as? [String: Any])
     functionAddress = try Self.address(addresses["functionDoor"])
-    functionDoor = HTTPClient(functionAddress)
+    functionDoor = HTTPClient(functionAddress, trust: trust)
     control = try Self.address(addresses["controlDoor"])
     url = try #require(addresses["controlDoor"] as? String)
-    controlDoor = HTTPClient(control)
+    controlDoor = HTTPClient(control, trust: trust)
   }
 
   private static func address(_ value: Any?) throws -> HTTPClient.Address {
     let url = try #require((value as? String).flatMap(URL.init(string:)))
-    return .tcp(host: try #require(url.host()), port: UInt16(try #require(url.port)))
+    let (host, port) = (try #require(url.host()), UInt16(try #require(url.port)))
+    return url.scheme == "https" ? .tls(host: host, port: port) : .tcp(host: host, port: port)
   }
 
   /// Runs the process and waits until the file is there, or the process has ended.

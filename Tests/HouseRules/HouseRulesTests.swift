@@ -7,6 +7,7 @@ struct HouseRulesTests {
   static let owners: [String: [String]] = [
     "CLibuv": ["EventLoop"], "GRDB": ["Records"], "GRDBSQLite": ["Records"], "Yams": ["Manifests"],
     "NIOCore": ["HTTP"], "NIOEmbedded": ["HTTP"], "NIOHTTP1": ["HTTP"],
+    "NIOSSL": ["HTTP"], "NIOTLS": ["HTTP"],
     "ArgumentParser": ["ApusCommand"], "HeapModule": ["Dispatching"],
     "DequeModule": ["Dispatching", "Records", "Workers", "HTTP"],
     "Logging": ["Apus", "ApusCommand"], "Crypto": ["Digests"],

@@ -15,11 +15,38 @@ struct AskingOptions: ParsableArguments {
       valueName: "dir"))
   var data: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "A file that holds the token, and nothing else (default: APUS_TOKEN).", valueName: "file"))
+  var tokenFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Authorities in PEM that an https control door is believed by (default: APUS_CA, or else "
+        + "the system's).", valueName: "file"))
+  var ca: String?
+
   @Flag(help: "Print the host's answer as it is, in JSON.")
   var json = false
 
   func client(readTimeout: Duration = .seconds(60)) throws(CommandFault) -> ControlClient {
-    ControlClient(try place(), readTimeout: readTimeout)
+    ControlClient(
+      try place(), token: try token(),
+      trust: ca.map { .authorities(path: $0) } ?? Environment.trust,
+      readTimeout: readTimeout)
+  }
+
+  private func token() throws(CommandFault) -> String? {
+    guard let tokenFile else { return Environment.token }
+    let text: String
+    do throws(Files.Fault) {
+      text = String(decoding: try Files.read(tokenFile), as: UTF8.self)
+    } catch {
+      throw .badInput("\(tokenFile): the token cannot be read: \(error.reason)")
+    }
+    let token = text.drop(while: \.isWhitespace).prefix { !$0.isWhitespace }
+    guard !token.isEmpty else { throw .badInput("\(tokenFile): holds no token") }
+    return String(token)
   }
 
   func place() throws(CommandFault) -> HostPlace {

@@ -9,11 +9,13 @@ struct ControlClient {
   private let token: String?
 
   /// `readTimeout` is for each wait: a call that waits for a handler needs a long one.
-  init(_ place: HostPlace, token: String? = Environment.token, readTimeout: Duration = .seconds(60))
-  {
+  init(
+    _ place: HostPlace, token: String? = Environment.token, trust: TLSTrust = Environment.trust,
+    readTimeout: Duration = .seconds(60)
+  ) {
     self.place = place
     self.token = token
-    client = HTTPClient(place.address, readTimeout: readTimeout)
+    client = HTTPClient(place.address, trust: trust, readTimeout: readTimeout)
   }
 
   func get(_ path: [String], _ query: [(String, String?)] = []) throws -> Answer {
@@ -70,6 +72,8 @@ struct ControlClient {
       switch error {
       case .unreachable(let address, let reason):
         throw .unreachable("no host answers at \(address) (\(reason)): \(place.remedy)")
+      case .untrusted: throw .unreachable("\(error)")
+      case .badAuthorities: throw .badInput("\(error)")
       case .timedOut(let doing, let time) where doing.hasPrefix("connecting"):
         throw .unreachable("no host answers within \(time): \(place.remedy)")
       case .timedOut, .cutShort:
@@ -104,8 +108,8 @@ struct ControlClient {
     case 503 where mayComeAgain: return .tryLater(message)
     case 401:
       return .failed(
-        "the host asks for a token: set \(Environment.tokenVariable) to the one it was started with"
-      )
+        "the host asks for a token (\(message)): set \(Environment.tokenVariable), or name a file "
+          + "that holds one with --token-file")
     default: return .failed(message)
     }
   }

@@ -1,5 +1,6 @@
 // Where the host is: as `--host` says, else as the host wrote down in its data directory.
 
+import Glibc
 import HTTP
 
 struct HostPlace {
@@ -13,8 +14,8 @@ struct HostPlace {
     guard let host else { return try find(in: dataDirectory) }
     guard let address = address(of: host) else {
       throw .badInput(
-        "'\(host)' is not the address of a control door; write http://127.0.0.1:7070, or "
-          + "unix:.apus/control.sock")
+        "'\(host)' is not the address of a control door; write http://127.0.0.1:7070, "
+          + "https://apus.example:7070 or unix:.apus/control.sock")
     }
     return HostPlace(
       address: address,
@@ -37,22 +38,35 @@ struct HostPlace {
     }
     let pid = doors["pid"].map { " (process \($0))" } ?? ""
     return HostPlace(
-      address: address,
+      address: localSocket(in: dataDirectory) ?? address,
       remedy: "\(path) was left by a host\(pid) that is gone or hangs; \(startOne)")
   }
 
-  /// Reads `http://HOST:PORT`, `HOST:PORT` or `unix:PATH`; there is no TLS at the control door.
+  /// The way in for whom the file system lets in: no token is asked there but the operator's, and no
+  /// certificate.
+  private static func localSocket(in dataDirectory: String) -> HTTPClient.Address? {
+    let path = "\(dataDirectory)/control.sock"
+    // Longer ones have no room in a socket's address.
+    guard path.utf8.count < 108, let status = Files.status(path),
+      status.st_mode & S_IFMT == S_IFSOCK
+    else { return nil }
+    return .unix(path: path)
+  }
+
+  /// Reads `http://HOST:PORT`, `https://HOST:PORT`, `HOST:PORT` or `unix:PATH`.
   static func address(of text: String) -> HTTPClient.Address? {
     if text.hasPrefix("unix:") {
       let path = String(text.dropFirst(5))
       return path.isEmpty ? nil : .unix(path: path)
     }
     var rest = text[...]
+    let isSecure = rest.hasPrefix("https://")
+    if isSecure { rest = rest.dropFirst(8) }
     if rest.hasPrefix("http://") { rest = rest.dropFirst(7) }
     if rest.hasSuffix("/") { rest = rest.dropLast() }
     guard !rest.contains("/") else { return nil }
     var host = rest
-    var port: UInt16 = 80
+    var port: UInt16 = isSecure ? 443 : 80
     let isBareIPv6 = rest.hasSuffix("]")
     if let colon = rest.lastIndex(of: ":"), !isBareIPv6 {
       guard let number = UInt16(rest[rest.index(after: colon)...]) else { return nil }
@@ -60,6 +74,8 @@ struct HostPlace {
       host = rest[..<colon]
     }
     if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
-    return host.isEmpty ? nil : .tcp(host: String(host), port: port)
+    if host.isEmpty { return nil }
+    return isSecure
+      ? .tls(host: String(host), port: port) : .tcp(host: String(host), port: port)
   }
 }

@@ -37,11 +37,11 @@ struct PackageName: Equatable {
     "CrashingWorker", "Digests",
     "Dispatching", "Doors", "EventLoop", "EventSources", "HTTP", "Hosting", "HouseRules",
     "Invocations", "Manifests", "RecordingChild", "Records", "Releases", "Routing", "Schedules",
-    "ScriptedWorker", "Shop", "TestSupport", "WorkerProtocol", "Workers",
+    "ScriptedWorker", "Shop", "Simulate", "Simulation", "TestSupport", "WorkerProtocol", "Workers",
     // What it is built from.
     "ArgumentParser", "Collections", "Crypto", "DequeModule", "GRDB", "GRDBSQLite", "HeapModule",
     "Logging",
-    "NIO", "NIOCore", "NIOEmbedded", "NIOHTTP1", "NIOPosix", "Yams",
+    "NIO", "NIOCore", "NIOEmbedded", "NIOHTTP1", "NIOPosix", "NIOSSL", "NIOTLS", "Yams",
     // Swift's own.
     "Dispatch", "Foundation", "FoundationEssentials", "Glibc", "Observation", "Swift",
     "Synchronization", "Testing", "XCTest",

@@ -184,6 +184,7 @@ final class DevSession {
           let log = LiveLog(output, words)
           host.follow(log)
           host.printed = { log.printed($0, $1) }
+          host.remarked = { log.remarked($0) }
         })
       self.running = running
       complain(running.remarks)

@@ -3,6 +3,7 @@
 
 import Doors
 import EventLoop
+import Hosting
 import Invocations
 
 @LoopActor
@@ -45,6 +46,16 @@ final class LiveLog: HappeningListener {
       return show(pid, line)
     }
     keptBack[pid, default: []].append(line)
+  }
+
+  /// What the host says of itself.
+  func remarked(_ remark: HostRemark) {
+    let details = remark.details.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    let words = words
+    output.write {
+      "                 \(words.ink(.dim, "host")) \(remark.message)  "
+        + words.ink(.dim, details.joined(separator: "  "))
+    }
   }
 
   private func releaseCrash(of pid: Int32) {

@@ -3,6 +3,7 @@
 
 import Doors
 import EventLoop
+import Hosting
 import Invocations
 import Logging
 
@@ -11,6 +12,21 @@ final class HostLog: HappeningListener {
   private let logger: Logger
 
   init(_ logger: Logger) { self.logger = logger }
+
+  /// What the host says of itself.
+  static func tell(_ remark: HostRemark, _ logger: Logger) {
+    let level: Logger.Level =
+      switch remark.weight {
+      case .info: .info
+      case .notice: .notice
+      case .warning: .warning
+      case .error: .error
+      }
+    let details = remark.details.map { ($0.key, Logger.MetadataValue.string($0.value)) }
+    logger.log(
+      level: level, "\(remark.message)",
+      metadata: Logger.Metadata(details, uniquingKeysWith: { first, _ in first }))
+  }
 
   func saw(_ happening: Happening) {
     switch happening {

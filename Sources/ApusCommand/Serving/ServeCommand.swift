@@ -15,7 +15,7 @@ struct ServeCommand: ParsableCommand {
     abstract: "Runs the host for production: doors, timers, workers and the record.",
     discussion: """
       Each setting is a flag, else APUS_… in the environment, else a line of .apus/config.yaml, \
-      else its default. The control door asks for APUS_TOKEN when that is set. SIGTERM stops \
+      else its default. The control door asks for a token when APUS_TOKEN is set or `apus tokens` made one. SIGTERM stops \
       after running work has ended, a second one at once.
       Example: apus serve --worker ./Shop --data /var/lib/shop
       """)
@@ -64,6 +64,7 @@ struct ServeCommand: ParsableCommand {
       settings,
       prepare: { host in
         host.follow(HostLog(logger))
+        host.remarked = { HostLog.tell($0, logger) }
         host.printed = { pid, line in
           guard !line.allSatisfy(\.isWhitespace) else { return }
           logger.notice("worker printed", metadata: ["worker": "\(pid)", "line": "\(line)"])

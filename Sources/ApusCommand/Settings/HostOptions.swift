@@ -32,6 +32,24 @@ struct HostOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "The function door's certificate chain in PEM: with it, the door speaks https.",
+      valueName: "file"))
+  var functionDoorCert: String?
+
+  @Option(
+    help: ArgumentHelp("The key of that certificate, readable by its owner.", valueName: "file"))
+  var functionDoorKey: String?
+
+  @Option(
+    help: ArgumentHelp("The control door's certificate chain in PEM.", valueName: "file"))
+  var controlDoorCert: String?
+
+  @Option(
+    help: ArgumentHelp("The key of that certificate, readable by its owner.", valueName: "file"))
+  var controlDoorKey: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Settings as 'name: value' lines (default: .apus/config.yaml).", valueName: "file"))
   var config: String?
 
@@ -92,7 +110,9 @@ struct HostOptions: ParsableArguments {
   func settings(_ others: [Settings.Name: String?]) throws(CommandFault) -> Settings {
     let own: [Settings.Name: String?] = [
       .manifests: manifests, .data: data, .functionDoor: functionDoor, .controlDoor: controlDoor,
-      .controlNames: controlNames, .keepSucceeded: keepSucceeded, .keepDead: keepDead,
+      .controlNames: controlNames, .functionDoorCert: functionDoorCert,
+      .functionDoorKey: functionDoorKey, .controlDoorCert: controlDoorCert,
+      .controlDoorKey: controlDoorKey, .keepSucceeded: keepSucceeded, .keepDead: keepDead,
       .ballast: ballast, .upgradeCopy: upgradeCopy, .workers: workers, .durability: durability,
       .grace: grace, .drain: drain, .coreFiles: coreFiles,
     ]
@@ -120,6 +140,8 @@ extension Settings {
     host.controlNames = text(.controlNames).split(separator: ",").map {
       $0.trimmingPrefix(while: \.isWhitespace).lowercased()
     }
+    host.functionDoorFiles = try files(.functionDoorCert, .functionDoorKey)
+    host.controlDoorFiles = try files(.controlDoorCert, .controlDoorKey)
     host.token = Environment.token
     try read(.durability, into: &host.durability)
     host.retention = Retention(

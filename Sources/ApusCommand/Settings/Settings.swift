@@ -1,6 +1,7 @@
 // What a host is told, and where each value came from: flag, then environment, then file, then
 // default. It knows names and texts; what a text means is read where it is used.
 
+import HTTP
 import Hosting
 import Invocations
 import Manifests
@@ -12,6 +13,10 @@ struct Settings {
     case functionDoor = "function-door"
     case controlDoor = "control-door"
     case controlNames = "control-names"
+    case functionDoorCert = "function-door-cert"
+    case functionDoorKey = "function-door-key"
+    case controlDoorCert = "control-door-cert"
+    case controlDoorKey = "control-door-key"
     case workers, durability, grace, drain
     case keepSucceeded = "keep-succeeded"
     case keepDead = "keep-dead"
@@ -25,7 +30,9 @@ struct Settings {
     var fallback: String? {
       switch self {
       case .manifests: "Manifests"
-      case .worker, .product, .workerUser: nil
+      case .worker, .product, .workerUser, .functionDoorCert, .functionDoorKey, .controlDoorCert,
+        .controlDoorKey:
+        nil
       case .package: "."
       case .configuration: "debug"
       case .data: ".apus"
@@ -145,6 +152,16 @@ extension Settings {
       throw mistake(name, "must be ADDRESS:PORT such as 127.0.0.1:8080, [::1]:8080 or :8080")
     }
     return address
+  }
+
+  /// Both or none of the two.
+  func files(_ certificate: Name, _ key: Name) throws(CommandFault) -> TLSFiles? {
+    switch (values[certificate]?.text, values[key]?.text) {
+    case (nil, nil): return nil
+    case (let certificate?, let key?): return TLSFiles(certificate: certificate, key: key)
+    case (_?, nil): throw mistake(certificate, "needs '\(key.rawValue)' beside it")
+    case (nil, _?): throw mistake(key, "needs '\(certificate.rawValue)' beside it")
+    }
   }
 
   /// One of an enumeration's words, whichever room the enumeration is from.

@@ -1,6 +1,7 @@
 // The environment this process was started with, and what of it a child is given.
 
 import FoundationEssentials
+import HTTP
 
 enum Environment {
   static let tokenVariable = "APUS_TOKEN"
@@ -9,6 +10,11 @@ enum Environment {
 
   /// A compiler has no use for the token.
   static var forTools: [String: String] { variables.filter { $0.key != tokenVariable } }
+
+  /// Whom to believe that an https control door is who it says.
+  static var trust: TLSTrust {
+    variables["APUS_CA"].flatMap { $0.isEmpty ? nil : .authorities(path: $0) } ?? .system
+  }
 
   /// Never a flag: those are seen by everybody who may run `ps`.
   static var token: String? { variables[tokenVariable].flatMap { $0.isEmpty ? nil : $0 } }

@@ -43,6 +43,11 @@ enum TimeWords {
     milliseconds.map { length(milliseconds: $0) } ?? "-"
   }
 
+  /// RFC 3339, UTC.
+  static func instant(_ time: WallTime) -> String {
+    CivilTime.formatRFC3339(milliseconds: time.milliseconds)
+  }
+
   /// `14:03:07.250`.
   static func clock(_ time: WallTime, offsetSeconds: Int) -> String {
     let text = CivilTime.formatRFC3339(

@@ -1,0 +1,349 @@
+// Scoped tokens and certificates on a real host, made and revoked by the command while it runs.
+
+import Foundation
+import Glibc
+import HTTP
+import Testing
+
+@testable import Doors
+
+@Suite(.serialized)
+struct AccessTests {
+  private static let manifest = """
+    function: charge
+    handler: Bank
+    triggers:
+      - queue: payments
+      - timer: { at: 2099-01-01T00:00:00Z }
+      - http: POST /charges
+    """
+
+  private func host(
+    data: URL, environment: [String: String] = [:], trust: TLSTrust = .system
+  ) async throws -> HostProcess {
+    try await HostProcess.start(
+      manifests: HostProcess.manifests([Self.manifest]), worker: "CrashingWorker", data: data,
+      environment: environment, trust: trust)
+  }
+
+  private struct Outcome {
+    var status: Int32
+    var output: String
+    var errors: String
+  }
+
+  /// The command, to its end.
+  private func apus(_ arguments: String..., environment: [String: String] = [:]) throws -> Outcome {
+    let process = Process()
+    process.executableURL = HostProcess.product("apus")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    let text = String(
+      decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    let said = String(
+      decoding: try errors.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    process.waitUntilExit()
+    return Outcome(status: process.terminationStatus, output: text, errors: said)
+  }
+
+  private func token(_ name: String, _ scopes: String, in data: URL) throws -> String {
+    let made = try apus("tokens", "create", name, "--scope", scopes, "--data", data.path())
+    #expect(made.status == 0, "\(made.errors)")
+    return made.output.trimmingCharacters(in: .whitespacesAndNewlines)
+  }
+
+  private func bearer(_ token: String) -> [(String, String)] {
+    [("Authorization", "Bearer \(token)")]
+  }
+
+  private func code(_ response: HTTPClientResponse) -> String? {
+    let problem = try? JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any]
+    return problem?["code"] as? String
+  }
+
+  /// Looks until it is so; the host looks for other files twice a second.
+  private func until(_ what: String, _ isSo: () throws -> Bool) throws {
+    let end = ContinuousClock.now + .seconds(60)
+    while try !isSo() {
+      guard ContinuousClock.now < end else {
+        return #expect(Bool(false), "not within a minute: \(what)")
+      }
+      sched_yield()
+    }
+  }
+
+  private func until(_ status: Int, _ ask: () throws -> HTTPClientResponse) throws {
+    try until("status \(status)") { try ask().status == status }
+  }
+
+  @Test func `each call opens to its scope alone`() async throws {
+    let data = try HostProcess.temporaryFolder()
+    var tokens: [Scope: String] = [:]
+    for scope in Scope.allCases { tokens[scope] = try token("\(scope)", scope.rawValue, in: data) }
+    let host = try await host(data: data)
+    for form in Call.all {
+      for (method, access) in form.access {
+        let path = form.path.replacing("{queue}", with: "payments")
+          .replacing("{function}", with: "charge").replacing("{timer}", with: "charge/0")
+          .replacing("{sha256}", with: String(repeating: "0", count: 64))
+          .replacing("{id}", with: "06E3T8J9M0000").replacing("{n}", with: "1")
+          .replacing("{fingerprint}", with: "0000000000")
+        let without = try ask(method, path, [], host)
+        #expect(without.status == (access == .anybody ? 200 : 401), "\(method) \(path)")
+        for (scope, token) in tokens {
+          let response = try ask(method, path, bearer(token), host)
+          let isItsOwn = access == .anybody || access == .holders(of: scope)
+          #expect(
+            (code(response) == "insufficient-scope") == !isItsOwn,
+            "\(method) \(path) with \(scope): \(response.status)")
+          #expect((response.status == 403) == !isItsOwn)
+          // Whoever may call it finds it.
+          #expect(!isItsOwn || code(response) != "not-found", "\(method) \(path)")
+        }
+      }
+    }
+    let metrics = try host.controlDoor.send("GET", "/metrics", headers: bearer(tokens[.read] ?? ""))
+    let text = String(decoding: metrics.body, as: UTF8.self)
+    #expect(!text.contains(#"apus_access_refused_total{reason="missing"} 0"#))
+    #expect(!text.contains(#"apus_access_refused_total{reason="scope"} 0"#))
+    #expect(text.contains("apus_tokens 4"))
+    #expect(host.terminate() == 0)
+  }
+
+  private func ask(
+    _ method: String, _ path: String, _ headers: [(String, String)], _ host: HostProcess
+  ) throws -> HTTPClientResponse {
+    // A stream has no end of its own.
+    try host.controlDoor.stream(method, path, headers: headers) { _ in path != "/v1/stream" }
+  }
+
+  @Test func `a revoked token is refused, its stream ends, and so does an expired one's`()
+    async throws
+  {
+    let data = try HostProcess.temporaryFolder()
+    let host = try await host(data: data)
+    #expect(try host.controlDoor.send("GET", "/v1/host").status == 200)
+    // The first token shuts the door to those without one.
+    let ci = try token("ci", "read", in: data)
+    try until(401) { try host.controlDoor.send("GET", "/v1/host") }
+    #expect(try host.controlDoor.send("GET", "/v1/host", headers: bearer(ci)).status == 200)
+    var hasRevoked = false
+    // Ends only when the host ends it.
+    let follower = HTTPClient(host.control, readTimeout: .seconds(60))
+    _ = try follower.stream("GET", "/v1/stream", headers: bearer(ci)) { _ in
+      if !hasRevoked {
+        hasRevoked = true
+        #expect((try? apus("tokens", "revoke", "ci", "--data", data.path()))?.status == 0)
+      }
+      return true
+    }
+    #expect(hasRevoked)
+    let refused = try host.controlDoor.send("GET", "/v1/host", headers: bearer(ci))
+    #expect(refused.status == 401)
+    #expect(String(decoding: refused.body, as: UTF8.self).contains("was revoked"))
+    // The door does not open because its last token went; the socket is the file system's.
+    #expect(try host.controlDoor.send("GET", "/v1/host").status == 401)
+    #expect(try apus("functions", "--data", data.path()).status == 0)
+
+    let made = try apus(
+      "tokens", "create", "brief", "--scope", "read", "--expires", "2s", "--data", data.path())
+    let brief = made.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    _ = try follower.stream("GET", "/v1/stream", headers: bearer(brief)) { _ in true }
+    try until(401) { try host.controlDoor.send("GET", "/v1/host", headers: bearer(brief)) }
+    #expect(host.terminate() == 0)
+    let listed = try apus("tokens", "list", "--all", "--data", data.path()).output
+    #expect(listed.contains("revoked") && listed.contains("expired"))
+    #expect(!listed.contains(ci) && !listed.contains(brief))
+  }
+
+  @Test func `the record names the token, and no header can`() async throws {
+    let data = try HostProcess.temporaryFolder()
+    let ci = try token("nightly-ci", "operate,read", in: data)
+    let title = "nightly-ci (\(ci.prefix(13)))"
+    let host = try await host(data: data, environment: ["APUS_TOKEN": "s3cret"])
+    let claims = ["", "anna@night", title]
+    for (token, claim) in [
+      (ci, claims[0]), (ci, claims[1]), ("s3cret", claims[1]), ("s3cret", title),
+    ] {
+      let response = try host.controlDoor.send(
+        "POST", "/v1/queues/payments/pause",
+        headers: bearer(token) + (claim.isEmpty ? [] : [("Apus-Operator", claim)]))
+      #expect(response.status == 200)
+    }
+    var names: [String?] = []
+    // A deed is answered when it is done, and on disk a moment later.
+    try until("four actions on record") {
+      let actions = try host.controlDoor.send("GET", "/v1/actions", headers: bearer(ci))
+      let list = try JSONSerialization.jsonObject(with: Data(actions.body)) as? [String: Any]
+      names = (list?["items"] as? [[String: Any]] ?? []).map { $0["by"] as? String }
+      return names.count == 4
+    }
+    #expect(
+      names.reversed() == [
+        title, "\(title): anna@night", "anna@night", title.replacing("apus_", with: "apus-"),
+      ])
+    // The operator's token guards the socket as well, as it always did.
+    let place = ["functions", "--data", data.path()]
+    #expect(try apus(place[0], place[1], place[2], environment: ["APUS_TOKEN": ""]).status == 1)
+    let held = data.appending(path: "ci.token").path()
+    try ci.write(toFile: held, atomically: true, encoding: .utf8)
+    let read = try apus(
+      place[0], place[1], place[2], "--token-file", held, environment: ["APUS_TOKEN": ""])
+    #expect(read.status == 0, "\(read.errors)")
+    let scoped = try apus(
+      "invoke", "charge", "{}", "--data", data.path(), environment: ["APUS_TOKEN": ci])
+    #expect(scoped.status == 1 && scoped.errors.contains("'ingest'"), "\(scoped.errors)")
+    #expect(host.terminate() == 0)
+  }
+
+  @Test func `off loopback a token must exist before the start`() async throws {
+    let data = try HostProcess.temporaryFolder()
+    let everywhere = ["APUS_CONTROL_DOOR": "0.0.0.0:0"]
+    let worker = HostProcess.product("CrashingWorker").path()
+    let manifests = try HostProcess.manifests([Self.manifest]).path()
+    func refused() throws -> String {
+      let outcome = try apus(
+        "serve", "--worker", worker, "--manifests", manifests, "--data", data.path(),
+        "--function-door", "127.0.0.1:0", environment: everywhere)
+      #expect(outcome.status == 1)
+      return outcome.errors
+    }
+    #expect(try refused().contains("apus tokens create"))
+    _ = try token("ci", "read", in: data)
+    #expect(try apus("tokens", "revoke", "ci", "--data", data.path()).status == 0)
+    #expect(try refused().contains("without a token"))
+    chmod(data.appending(path: "tokens.json").path(), 0o644)
+    let outcome = try apus(
+      "serve", "--worker", worker, "--manifests", manifests, "--data", data.path())
+    #expect(outcome.status == 65 && outcome.errors.contains("chmod 600"), "\(outcome.errors)")
+  }
+
+  // MARK: Certificates
+
+  private static let certificates = HostProcess.checkout.appending(
+    path: "Tests/Fixtures/Certificates")
+
+  /// As certbot has it: links that are replaced.
+  private func install(_ name: String, in folder: URL) throws {
+    for suffix in ["key", "pem"] {
+      let real = folder.appending(path: "\(name).\(suffix)")
+      try? FileManager.default.removeItem(at: real)  // of an earlier one
+      try FileManager.default.copyItem(
+        at: Self.certificates.appending(path: "\(name).\(suffix)"), to: real)
+      chmod(real.path(), 0o600)
+      let fresh = folder.appending(path: "fresh.\(suffix)")
+      try FileManager.default.createSymbolicLink(at: fresh, withDestinationURL: real)
+      rename(fresh.path(), folder.appending(path: "live.\(suffix)").path())
+    }
+  }
+
+  private func environment(_ folder: URL) -> [String: String] {
+    var environment: [String: String] = [:]
+    for door in ["FUNCTION", "CONTROL"] {
+      environment["APUS_\(door)_DOOR_CERT"] = folder.appending(path: "live.pem").path()
+      environment["APUS_\(door)_DOOR_KEY"] = folder.appending(path: "live.key").path()
+    }
+    return environment
+  }
+
+  private var authority: String { Self.certificates.appending(path: "authority.pem").path() }
+
+  @Test func `both doors speak TLS, and take up a renewed certificate`() async throws {
+    let data = try HostProcess.temporaryFolder()
+    let folder = try HostProcess.temporaryFolder()
+    try install("door", in: folder)
+    let trust = TLSTrust.authorities(path: authority)
+    let host = try await host(data: data, environment: environment(folder), trust: trust)
+    try await serves(host, data, trust)
+    try renews(host, folder, trust)
+    #expect(host.terminate() == 0)
+  }
+
+  private func serves(_ host: HostProcess, _ data: URL, _ trust: TLSTrust) async throws {
+    let doors = try String(contentsOf: data.appending(path: "doors.json"), encoding: .utf8)
+    #expect(
+      doors.contains(#""functionDoor":"https://"#) && doors.contains(#""controlDoor":"https"#))
+    guard case .tls(let name, let port) = host.control else {
+      return #expect(Bool(false), "the control door is \(host.control)")
+    }
+    let url = "https://\(name):\(port)"
+    let seen = try apus("functions", "--host", url, "--ca", authority)
+    #expect(seen.status == 0 && seen.output.contains("charge"), "\(seen.errors)")
+    #expect(try apus("functions", "--host", url, environment: ["APUS_CA": authority]).status == 0)
+    // Nobody vouches for the test's authority.
+    let doubted = try apus("functions", "--host", url)
+    #expect(doubted.status == 69 && doubted.errors.contains("--ca FILE"), "\(doubted.errors)")
+    let plain = try apus("functions", "--host", "http://\(name):\(port)")
+    #expect(plain.status == 65 && plain.errors.contains("https"), "\(plain.errors)")
+    #expect(try apus("functions", "--data", data.path()).status == 0)
+    let called = try HTTPClient(address(of: doors), trust: trust).send(
+      "POST", "/charges", headers: [("Prefer", "respond-async")], body: Array("{}".utf8))
+    #expect(called.status == 202)
+    #expect(called.headers[first: "Location"]?.hasPrefix(url) == true)
+  }
+
+  private func address(of doors: String) throws -> HTTPClient.Address {
+    let members = try JSONSerialization.jsonObject(with: Data(doors.utf8)) as? [String: Any]
+    let text = try #require(members?["functionDoor"] as? String)
+    let url = try #require(URL(string: text))
+    return .tls(host: try #require(url.host()), port: UInt16(try #require(url.port)))
+  }
+
+  private func renews(_ host: HostProcess, _ folder: URL, _ trust: TLSTrust) throws {
+    let kept = HTTPClient(host.control, trust: trust)
+    defer { kept.close() }
+    #expect(try kept.send("GET", "/healthz").status == 200)
+    let log = host.directory.appending(path: "stderr.log")
+    func untilLogged(_ text: String) throws {
+      try until(text) { try String(contentsOf: log, encoding: .utf8).contains(text) }
+    }
+    try untilLogged("serves with a certificate")
+    // A pair that does not fit changes nothing.
+    let key = folder.appending(path: "door.key").path()
+    try FileManager.default.removeItem(atPath: key)
+    try FileManager.default.copyItem(
+      atPath: Self.certificates.appending(path: "renewed.key").path(), toPath: key)
+    chmod(key, 0o600)
+    try untilLogged("does not fit")
+    let new = HTTPClient(host.control, trust: trust)
+    #expect(try new.send("GET", "/healthz").status == 200)
+    new.close()
+    try install("renewed", in: folder)
+    try untilLogged("was renewed")
+    try until(200) {
+      let fresh = HTTPClient(host.control, trust: trust)
+      defer { fresh.close() }
+      return try fresh.send("GET", "/healthz")
+    }
+    #expect(try String(contentsOf: log, encoding: .utf8).contains("renewed.example"))
+    #expect(try kept.send("GET", "/healthz").status == 200)
+    let metrics = try kept.send("GET", "/metrics")
+    #expect(
+      String(decoding: metrics.body, as: UTF8.self)
+        .contains(#"apus_tls_certificate_expiry_seconds{door="control"} 4733510400"#))
+  }
+
+  @Test func `a certificate that cannot be served is said at the start`() async throws {
+    let folder = try HostProcess.temporaryFolder()
+    let data = try HostProcess.temporaryFolder()
+    func start(_ environment: [String: String]) throws -> Outcome {
+      try apus(
+        "serve", "--worker", HostProcess.product("CrashingWorker").path(), "--manifests",
+        HostProcess.manifests([Self.manifest]).path(), "--data", data.path(),
+        environment: environment)
+    }
+    try install("expired", in: folder)
+    let expired = try start(environment(folder))
+    #expect(expired.status == 65 && expired.errors.contains("live.pem: the certificate expired"))
+    chmod(folder.appending(path: "expired.key").path(), 0o644)
+    let open = try start(environment(folder))
+    #expect(open.status == 65 && open.errors.contains("chmod o="), "\(open.errors)")
+    let half = try start(["APUS_FUNCTION_DOOR_CERT": folder.appending(path: "live.pem").path()])
+    #expect(half.status == 65 && half.errors.contains("'function-door-key'"), "\(half.errors)")
+  }
+}
