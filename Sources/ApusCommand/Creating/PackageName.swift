@@ -33,11 +33,13 @@ struct PackageName: Equatable {
   /// one of the name does not build.
   static let taken: Set<String> = [
     // The targets of Apus.
-    "Apus", "ApusCommand", "ApusTesting", "Benchmarks", "CAllocations", "CCrash", "CLibuv",
+    "Apus", "ApusCommand", "ApusTesting", "Benchmarks", "CAllocations", "CConfine", "CCrash",
+    "CLibuv",
     "CrashingWorker", "Digests",
     "Dispatching", "Doors", "EventLoop", "EventSources", "HTTP", "Hosting", "HouseRules",
     "Invocations", "Manifests", "RecordingChild", "Records", "Releases", "Routing", "Schedules",
-    "ScriptedWorker", "Shop", "Simulate", "Simulation", "TestSupport", "WorkerProtocol", "Workers",
+    "ScriptedWorker", "Shop", "Fuzz", "Fuzzing", "Simulate", "Simulation", "TestSupport",
+    "WorkerProtocol", "Workers",
     // What it is built from.
     "ArgumentParser", "Collections", "Crypto", "DequeModule", "GRDB", "GRDBSQLite", "HeapModule",
     "Logging",
