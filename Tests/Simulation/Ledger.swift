@@ -109,8 +109,10 @@ final class Ledger: Observer {
 
   func hostIsGone(withPower: Bool) {
     epoch += 1
-    if withPower { powerLosses += 1 }
+    if withPower { powerWent() }
   }
+
+  func powerWent() { powerLosses += 1 }
 
   func hostIsBack(_ look: StoreLook) throws {
     ended = Set(try look.numbers("SELECT id FROM finished").map { InvocationID(rawValue: $0) })

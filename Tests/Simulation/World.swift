@@ -192,9 +192,12 @@ final class World {
         break
       } catch {
         guard disk.isCutOff else { throw error }
-        image =
-          chance.onceIn(2)
-          ? disk.imageAfterKill() : disk.imageAfterPowerLoss { chance.below($0) }
+        if chance.onceIn(2) {
+          image = disk.imageAfterKill()
+        } else {
+          image = disk.imageAfterPowerLoss { chance.below($0) }
+          ledger.powerWent()
+        }
       }
     }
     look = try StoreLook(disk.storePath)
