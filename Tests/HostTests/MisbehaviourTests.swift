@@ -107,7 +107,7 @@ struct MisbehaviourTests {
       TroubleTests.manifest("log-large", "LogLarge", "timeout: 5m"),
     ])
     // Several at once: then nobody knows whose the raw bytes are.
-    let calls = (0..<4).flatMap { _ in [("flood-pipes", "4"), ("log-large", "300")] }
+    let calls = (0..<4).flatMap { _ in [("flood-pipes", "2"), ("log-large", "200")] }
     let address = host.control
     DispatchQueue.concurrentPerform(iterations: calls.count) { number in
       let client = HTTPClient(address, readTimeout: .seconds(300))
