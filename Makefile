@@ -6,7 +6,7 @@ SHELL := /bin/bash
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 SOURCES := Package.swift Sources Tests Functions
 
-.PHONY: help setup dev serve release test test-threads simulate fuzz kills lint bench clean
+.PHONY: help setup dev serve release test test-threads test-addresses simulate fuzz kills lint bench clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-13s %s\n", $$1, $$2}'
@@ -34,11 +34,18 @@ test: setup ## Build everything, warnings are errors, and run all tests
 	swift build --build-tests $(SWIFT_FLAGS)
 	@./.ci/each-room swift test --skip-build $(SWIFT_FLAGS)
 
+# What a sanitizer does with the signals of crashing children is the children's own business here.
+SIGNALS := handle_segv=0:handle_abort=0:handle_sigill=0:handle_sigbus=0:handle_sigfpe=0
+
 test-threads: setup ## The tests under the thread sanitizer (a build of its own)
 	swift build --build-tests --sanitize=thread --scratch-path .build-threads
-	# A sanitizer takes the signals of the crashing children for itself.
-	@./.ci/each-room swift test --skip-build --sanitize=thread --scratch-path .build-threads \
-	  --skip WorkerProcessTests --skip "a crash names an attempt"
+	@TSAN_OPTIONS=$(SIGNALS) ./.ci/each-room \
+	  swift test --skip-build --sanitize=thread --scratch-path .build-threads
+
+test-addresses: setup ## The tests under the address sanitizer (a build of its own)
+	swift build --build-tests --sanitize=address --scratch-path .build-addresses
+	@ASAN_OPTIONS=$(SIGNALS):detect_leaks=0 ./.ci/each-room \
+	  swift test --skip-build --sanitize=address --scratch-path .build-addresses
 
 SEEDS ?= 100000
 FROM ?= 1
@@ -66,4 +73,4 @@ bench: setup ## Measure the parts that every event passes, on this machine
 	.build/release/Benchmarks --check
 
 clean: ## Remove what was built; the store in .apus/ stays
-	rm -rf .build .build-threads .build-release .build-simulate .build-fuzz
+	rm -rf .build .build-threads .build-addresses .build-release .build-simulate .build-fuzz

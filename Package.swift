@@ -198,7 +198,7 @@ let package = Package(
     .executableTarget(
       name: "Benchmarks",
       dependencies: [
-        "CAllocations", "Dispatching", "EventSources", "Invocations", "Records", "Routing",
+        "CAllocations", "Dispatching", "EventSources", "HTTP", "Invocations", "Records", "Routing",
         "Schedules", "TestSupport", "WorkerProtocol",
       ],
       path: "Tests/Benchmarks", swiftSettings: strict),

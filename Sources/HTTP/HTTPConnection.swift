@@ -51,7 +51,7 @@ final class HTTPConnection {
     self.peer = peer
     limits = server.limits
     address = peer.map(Self.withoutPort)
-    reader = HTTPRequestReader(limits: limits, codec: NIOHTTPCodec(limits: limits))
+    reader = HTTPRequestReader(limits: limits)
   }
 
   func start() {

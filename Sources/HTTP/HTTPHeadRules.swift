@@ -1,15 +1,15 @@
 // What a decoded head must keep to beyond the grammar: one Host, one way to tell the body's length,
 // a target of a known form. Pure; the first broken rule is thrown.
 
-enum HTTPBodyFraming: Equatable {
+package enum HTTPBodyFraming: Equatable {
   case none
   case length(Int)
   case chunked
 }
 
-struct HTTPCheckedHead {
-  var request: HTTPRequest
-  var body: HTTPBodyFraming
+package struct HTTPCheckedHead {
+  package var request: HTTPRequest
+  package var body: HTTPBodyFraming
   var expectsContinue: Bool
   /// The codec must start over after this request, as it now awaits another protocol.
   var asksForUpgrade: Bool

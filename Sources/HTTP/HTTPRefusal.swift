@@ -1,7 +1,7 @@
 // Every reason for which the server itself turns a request away, with its status and stable code.
 // Reasons of responders (no route, no token, full) are theirs.
 
-enum HTTPRefusal: Error, Equatable {
+package enum HTTPRefusal: Error, Equatable {
   case malformed(String)
   case badTarget(String)
   case badHost(String)

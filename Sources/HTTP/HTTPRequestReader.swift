@@ -4,8 +4,8 @@
 
 import Glibc
 
-final class HTTPRequestReader {
-  enum Step {
+package final class HTTPRequestReader {
+  package enum Step {
     /// All bytes are taken; the next step needs others.
     case needsMore
     /// With `.none` as body the request is complete; otherwise `takeBody` or `discardBody` is due.
@@ -40,6 +40,10 @@ final class HTTPRequestReader {
   private var chunkedBytesRead = 0
   private var chunkedBytesDecoded = 0
 
+  package convenience init(limits: HTTPLimits) {
+    self.init(limits: limits, codec: NIOHTTPCodec(limits: limits))
+  }
+
   init(limits: HTTPLimits, codec: any HTTPCodec) {
     self.limits = limits
     self.codec = codec
@@ -58,7 +62,7 @@ final class HTTPRequestReader {
   /// After it nothing more can be read.
   func dropBody() { message.body = [] }
 
-  func takeBody(bytesMax: Int) {
+  package func takeBody(bytesMax: Int) {
     bodyBytesMax = bytesMax
     discardsBody = false
     if case .body(let length) = phase { message.body.reserveCapacity(min(length, 1 << 20)) }
@@ -69,12 +73,12 @@ final class HTTPRequestReader {
     discardsBody = true
   }
 
-  func close() {
+  package func close() {
     codec.close()
   }
 
   /// One step forward from `offset`, which moves past what was taken.
-  func step(
+  package func step(
     _ bytes: UnsafeRawBufferPointer, from offset: inout Int
   ) throws(HTTPRefusal) -> Step {
     switch phase {

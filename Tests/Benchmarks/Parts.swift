@@ -2,6 +2,7 @@
 
 import Dispatching
 import EventSources
+import HTTP
 import Invocations
 import Routing
 import Schedules
@@ -14,6 +15,9 @@ extension Benchmarks {
       Part(
         name: "ingest: a line of NDJSON to an event", count: 20_000, allocationsMax: 2.6,
         run: ingest),
+      Part(
+        name: "HTTP: a request of 16 fields and its body read", count: 50_000, allocationsMax: 80,
+        run: requests),
       Part(name: "route: a call finds its function", count: 50_000, allocationsMax: 6, run: route),
       Part(name: "JSON: 263 bytes validated", count: 200_000, allocationsMax: 0.1, run: json),
       Part(
@@ -40,6 +44,33 @@ extension Benchmarks {
     var ids = UUIDv7Generator()
     for _ in 0..<(count / 100) {
       _ = try decoder.decode(headers: headers, query: nil, body: body, now: noon, ids: &ids)
+    }
+  }
+
+  private static func requests(_ count: Int) throws {
+    let fields = (0..<11).map { "X-Field-\($0): value-\($0)\r\n" }.joined()
+    let request =
+      Array(
+        """
+        POST /orders/ord-9182/items?retry=1 HTTP/1.1\r
+        Host: 127.0.0.1:8080\r
+        User-Agent: bench/1.0\r
+        Accept: application/json\r
+        Content-Type: application/json\r
+        Content-Length: \(payload.count)\r
+        \(fields)\r
+
+        """.utf8) + payload
+    let reader = HTTPRequestReader(limits: HTTPLimits())
+    defer { reader.close() }
+    try request.withUnsafeBytes { bytes in
+      for _ in 0..<count {
+        var offset = 0
+        while offset < bytes.count {
+          guard case .head = try reader.step(bytes, from: &offset) else { continue }
+          reader.takeBody(bytesMax: 1 << 20)
+        }
+      }
     }
   }
 

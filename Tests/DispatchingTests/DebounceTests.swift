@@ -81,6 +81,25 @@ struct DebounceTests {
     #expect(house.workers.started.last?.name.id == second.accepted?.invocation)
   }
 
+  @Test func `a quiet time that begins anew has its place in the store as well`() throws {
+    let house = TestHouse([index])
+    for _ in 0..<3 {
+      house.send("index", #"{"user":"u"}"#)
+      house.settle()
+      house.clocks.advance(by: .seconds(4))
+    }
+    // Past the longest time of those before it, this one is due at once; but the third begins first.
+    let last = house.send("index", #"{"user":"u"}"#)
+    #expect(house.workers.started.isEmpty)
+    house.dispatcher.tick()
+    #expect(house.workers.started.count == 1)
+    house.settle()
+    let id = try #require(last.accepted?.invocation)
+    #expect(house.log.disk[id]?.due == house.clocks.wall + .seconds(5))
+    pass(house, 5)
+    #expect(house.workers.started.last?.name.id == id)
+  }
+
   @Test func `a host that starts again replaces what waited before`() throws {
     let house = TestHouse([index])
     let first = house.send("index", #"{"user":"u"}"#)

@@ -22,6 +22,7 @@ struct BenchCommand: ParsableCommand {
         history      queue, on an empty store and on one with a million finished invocations
         retry-storm  handlers that fail twice
         mixed        all of it at once
+        recovery     a worker is killed, then the host with 100,000 unfinished
       Build with `swift build -c release`: a debug build is several times slower. \
       Docs/Performance.md says what the numbers mean.
       Example: apus bench queue --rate 5000 --seconds 10
@@ -45,7 +46,7 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "So many events in place of --seconds; for timer, backlog and history: how many there are.",
+      "So many events in place of --seconds; for timer, backlog, history and recovery: how many there are.",
       valueName: "n"))
   var count: Int?
 

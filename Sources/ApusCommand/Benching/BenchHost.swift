@@ -23,7 +23,9 @@ final class BenchHost {
   static func start(
     _ functions: [BenchFunction], in folder: String, arguments: [String], stop: BenchStop
   ) throws -> BenchHost {
-    for function in functions {
+    // A host that starts again on the same store finds them there.
+    for function in functions
+    where Files.status("\(folder)/manifests/\(function.name).yaml") == nil {
       try writing { () throws(Files.Fault) in
         try Files.write(function.manifest, to: "\(folder)/manifests/\(function.name).yaml")
       }
@@ -39,6 +41,8 @@ final class BenchHost {
       // No setting or token of the user's, and no settings file: the bench says how it measures.
       environment: Environment.variables.filter { !$0.key.hasPrefix("APUS_") },
       workingDirectory: folder)
+    // Of a host that was killed here.
+    unlink("\(data)/doors.json")
     let began = BenchClock.now
     let process = try HostChild.start(options)
     do {
@@ -61,6 +65,9 @@ final class BenchHost {
   }
 
   var pid: Int32 { process.pid }
+
+  /// SIGKILL; returns when it is gone.
+  func kill() { process.kill() }
 
   /// SIGTERM, and SIGKILL when that is not enough.
   ///

@@ -34,8 +34,8 @@ extension BenchRun {
   }
 
   /// So many, as fast as the host takes them.
-  func pile(_ count: Int, on queue: String = "orders") -> Messages {
-    let batch = settings.batch ?? Self.eventsPerPost
+  func pile(_ count: Int, on queue: String = "orders", inPostsOf posted: Int? = nil) -> Messages {
+    let batch = posted ?? settings.batch ?? Self.eventsPerPost
     return Messages(
       queue: queue, batch: batch, connections: settings.connections(Self.postConnections),
       end: LoadEnd(requests: (count + batch - 1) / batch), count: count)

@@ -23,30 +23,42 @@ final class BenchRun {
     _ scenario: BenchScenario, _ about: String, _ functions: [BenchFunction],
     load: (BenchHost, inout BenchReport) throws -> Int
   ) throws -> BenchReport {
+    try home(of: scenario) { home in
+      let host = try start(functions, in: home)
+      var isStopped = false
+      // What went wrong before is what is told.
+      defer { if !isStopped { try? host.stop() } }
+      var report = BenchReport(scenario, about)
+      let before = Usage(host, try BenchCounts.ask(host))
+      let expected = try load(host, &report)
+      let after = Usage(host, try untilFinished(host, expected).counts)
+      var check = BenchCheck(expected: expected, counts: after.counts)
+      if expected <= Self.rowsReadMax {
+        let rows = try BenchRecord.rows(host, expected + 1, telling: progress)
+        check.rows = Set(rows.filter { $0.state == "succeeded" }.map(\.id)).count
+      }
+      report.check = check
+      add(before, after, host, to: &report)
+      isStopped = true
+      try host.stop()
+      addStore(of: host, invocations: expected, to: &report)
+      return report
+    }
+  }
+
+  /// A directory for one scenario, which is gone with it.
+  func home(
+    of scenario: BenchScenario, _ body: (String) throws -> BenchReport
+  ) throws -> BenchReport {
     progress.begin(scenario.rawValue)
     defer { progress.clear() }
     let home = "\(folder)/\(scenario.rawValue)"
     defer { Files.removeAll(home) }
-    let host = try BenchHost.start(
-      functions, in: home, arguments: settings.hostArguments, stop: stop)
-    var isStopped = false
-    // What went wrong before is what is told.
-    defer { if !isStopped { try? host.stop() } }
-    var report = BenchReport(scenario, about)
-    let before = Usage(host, try BenchCounts.ask(host))
-    let expected = try load(host, &report)
-    let after = Usage(host, try untilFinished(host, expected).counts)
-    var check = BenchCheck(expected: expected, counts: after.counts)
-    if expected <= Self.rowsReadMax {
-      let rows = try BenchRecord.rows(host, expected + 1, telling: progress)
-      check.rows = Set(rows.filter { $0.state == "succeeded" }.map(\.id)).count
-    }
-    report.check = check
-    add(before, after, host, to: &report)
-    isStopped = true
-    try host.stop()
-    addStore(of: host, invocations: expected, to: &report)
-    return report
+    return try body(home)
+  }
+
+  func start(_ functions: [BenchFunction], in home: String) throws -> BenchHost {
+    try BenchHost.start(functions, in: home, arguments: settings.hostArguments, stop: stop)
   }
 
   /// Waits for the work of several loads in one host, too: `expected` counts from its start.

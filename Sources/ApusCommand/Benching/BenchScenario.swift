@@ -5,7 +5,7 @@ import ArgumentParser
 enum BenchScenario: String, CaseIterable, ExpressibleByArgument {
   case queue, http, latency, timer, backlog, fanout, history
   case retryStorm = "retry-storm"
-  case mixed
+  case mixed, recovery
 
   /// What runs when nothing is named.
   static let usual: [BenchScenario] = [.queue, .http, .latency]
@@ -21,6 +21,7 @@ enum BenchScenario: String, CaseIterable, ExpressibleByArgument {
     case .history: try run.history()
     case .retryStorm: try run.retryStorm()
     case .mixed: try run.mixed()
+    case .recovery: try run.recovery()
     }
   }
 }

@@ -39,6 +39,10 @@ struct BenchWorker: FunctionApp {
     Handler("Stumble") { (_: Order, context) in
       guard context.attempt > 2 else { throw NotNow() }
     }
+    Handler("Rest") { (_: Order, _) in
+      StartStamp.send()
+      while HoldFile.holds { try await Task.sleep(for: .milliseconds(10)) }
+    }
     Handler("Stamp") { (_: Order, _) in StartStamp.send() }
     AnswerOrder()
   }

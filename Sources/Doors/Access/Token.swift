@@ -2,6 +2,7 @@
 // kept. A digest without salt or slowness is enough: nobody can try their way through 2^256 values.
 
 import Digests
+import EventSources
 package import Invocations
 
 /// What a token may be used for; no scope contains another.
@@ -59,8 +60,6 @@ package struct Token: Sendable, Equatable {
 package struct TokenText: Sendable {
   package static let prefix = "apus_"
   private static let idDigits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
-  private static let secretDigits = Array(
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
   private static let idCharacters = 8
   private static let secretCharacters = 43
 
@@ -100,18 +99,7 @@ package struct TokenText: Sendable {
 
   /// RFC 4648 §5, without padding.
   private static func base64URL(_ bytes: [UInt8]) -> String {
-    var digits: [UInt8] = []
-    var bits: UInt32 = 0
-    var count = 0
-    for byte in bytes {
-      bits = bits << 8 | UInt32(byte)
-      count += 8
-      while count >= 6 {
-        count -= 6
-        digits.append(secretDigits[Int(bits >> UInt32(count) & 63)])
-      }
-    }
-    if count > 0 { digits.append(secretDigits[Int(bits << UInt32(6 - count) & 63)]) }
-    return String(decoding: digits, as: UTF8.self)
+    Base64.encoded(bytes).replacing("+", with: "-").replacing("/", with: "_").replacing(
+      "=", with: "")
   }
 }
