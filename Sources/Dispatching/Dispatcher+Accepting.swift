@@ -62,7 +62,7 @@ extension Dispatcher {
   /// answer waits for the record.
   package func call(_ proposal: Proposal, listener: any CallListener) {
     if let refusal = refusal(of: [proposal]) { return listener.callEnded(.refused(refusal)) }
-    if desks[proposal.function]?.pausedSince != nil, known(proposal) == nil {
+    if desk(named: proposal.function)?.pausedSince != nil, known(proposal) == nil {
       return listener.callEnded(.refused(.functionPaused(proposal.function)))
     }
     if let known = known(proposal) { return answerAgain(proposal, known, listener) }
@@ -71,7 +71,7 @@ extension Dispatcher {
     guard let work else { return }
     listeners[work.id] = [listener]
     listener.callBegan(work.id)
-    let desk = desks[proposal.function]
+    let desk = desk(named: proposal.function)
     let isNext = desk.map { $0.isFree && $0.mayStart(at: clocks.monotonic) } ?? false
     guard let desk, isNext, work.due <= clocks.wall, workers.hasRoom(for: desk.declaration) else {
       return record(changes, entering: [work], durability: work.acceptance.durability)
@@ -85,9 +85,9 @@ extension Dispatcher {
     if isDraining { return .draining }
     if let stalledReason { return .storeStalled(reason: stalledReason) }
     if log.backlog >= RecordLimits.backlogMax { return .busy }
-    var wanted: [String: Int] = [:]
+    var wanted: [ObjectIdentifier: Int] = [:]
     for proposal in proposals {
-      guard let desk = desks[proposal.function], desk.isDeclared else {
+      guard let desk = desk(named: proposal.function), desk.isDeclared else {
         return .unknownFunction(proposal.function)
       }
       let bytes = proposal.event.data.count
@@ -95,14 +95,15 @@ extension Dispatcher {
         return .payloadTooLarge(
           function: proposal.function, bytes: bytes, bytesMax: desk.declaration.payloadBytesMax)
       }
-      wanted[proposal.function, default: 0] += 1
+      wanted[ObjectIdentifier(desk), default: 0] += 1
       if let path = missingKey(of: proposal, at: desk) {
         return .keyMissing(function: proposal.function, path: path)
       }
       if proposal.priority != nil, desk.declaration.order != nil {
         return .orderedFunction(proposal.function)
       }
-      guard desk.unfinished + wanted[proposal.function, default: 0] <= desk.declaration.queueLimit
+      guard
+        desk.unfinished + wanted[ObjectIdentifier(desk), default: 0] <= desk.declaration.queueLimit
       else {
         return .queueFull(function: proposal.function, limit: desk.declaration.queueLimit)
       }
@@ -131,7 +132,7 @@ extension Dispatcher {
 
   func keyText(of proposal: Proposal) -> String? {
     if let given = proposal.key?.text { return given }
-    return desks[proposal.function]?.declaration.idempotency.key?.value(in: proposal.event)
+    return desk(named: proposal.function)?.declaration.idempotency.key?.value(in: proposal.event)
   }
 
   private func known(_ proposal: Proposal) -> KnownKey? {
@@ -207,7 +208,7 @@ extension Dispatcher {
 
   private func acceptance(of proposal: Proposal) -> Acceptance {
     let now = clocks.wall
-    let declaration = desks[proposal.function]?.declaration
+    let declaration = desk(named: proposal.function)?.declaration
     let policy = declaration?.retry ?? RetryPolicy()
     let isCall = proposal.call != nil
     let dueAt = max(now, proposal.dueAt ?? now)
@@ -230,7 +231,7 @@ extension Dispatcher {
   func standing(
     of event: Event, priority: Priority?, at function: String, _ dueAt: WallTime
   ) -> Standing {
-    guard let desk = desks[function] else { return Standing() }
+    guard let desk = desk(named: function) else { return Standing() }
     // With an order all stand in one line, whatever the manifest says now or said before.
     let effective = desk.declaration.order != nil ? .normal : priority ?? desk.declaration.priority
     return Standing(

@@ -174,7 +174,7 @@ extension Dispatcher {
       log.read(
         .waiting(
           function: name, priority: priority, after: desk.lines[priority].horizon,
-          limit: WaitingLine.refillCount))
+          limit: desk.lines[priority].refillCount))
     }
     guard clocks.monotonic >= desk.readNotBefore else { return }
     if desk.begun == .unknown {
@@ -184,7 +184,7 @@ extension Dispatcher {
       afterAllOnDisk { [self] in
         guard desk.begunRound == round, desk.begun == .beingRead else { return }
         desk.begunReadsUnderWay += 1
-        log.read(.begun(function: name, after: nil, limit: WaitingLine.refillCount))
+        log.read(.begun(function: name, after: nil, limit: WaitingLine.refillMax))
       }
     }
     while let read = desk.lanes?.nextRead(function: name) { log.read(read) }

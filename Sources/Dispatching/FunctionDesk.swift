@@ -73,7 +73,7 @@ final class FunctionDesk {
     self.hasher = hasher
     self.laneLimits = laneLimits
     self.emptyAt = emptyAt
-    lines = PriorityLines(storeHasMore: unfinished > 0)
+    lines = PriorityLines(storeHasMore: unfinished > 0, entriesMax: laneLimits.lineEntriesMax)
     lanes = FlowRule(declaration).map { Lanes($0, hasher, laneLimits, emptyAt: emptyAt) }
     if lanes?.rule.isOrdered == true, unfinished > 0 { begun = .unknown }
     if let rate = declaration.rate, rate.per == nil {

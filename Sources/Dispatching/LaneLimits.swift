@@ -1,7 +1,9 @@
-// Every limit of the lanes in one place; a test makes them small.
+// Every limit of lines and lanes in one place; a test makes them small.
 
-/// What the lanes of one function may keep in memory.
+/// What the lines and lanes of one function may keep in memory.
 package struct LaneLimits: Sendable {
+  /// Entries of the line of one priority before its back half goes back to the store.
+  package var lineEntriesMax = 16_384
   /// Entries of one lane.
   package var laneEntriesMax = 64
   /// Entries of all lanes, and their payload bytes; past either, more stays in the store.

@@ -7,8 +7,10 @@ struct PriorityLines {
   private var lines: [WaitingLine]
   private var turns = Turns()
 
-  init(storeHasMore: Bool) {
-    lines = Priority.allCases.map { _ in WaitingLine(storeHasMore: storeHasMore) }
+  init(storeHasMore: Bool, entriesMax: Int) {
+    lines = Priority.allCases.map { _ in
+      WaitingLine(storeHasMore: storeHasMore, entriesMax: entriesMax)
+    }
   }
 
   subscript(_ priority: Priority) -> WaitingLine {

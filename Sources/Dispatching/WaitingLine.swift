@@ -5,12 +5,10 @@ import HeapModule
 import Invocations
 
 struct WaitingLine {
-  /// Entries in memory before the back half goes back to the store.
-  static let entriesMax = 4096
-  /// Payload bytes in memory, likewise.
+  /// Payload bytes in memory before the back half goes back to the store.
   static let bytesMax = 32 << 20
-  /// Rows asked for at a time.
-  static let refillCount = 512
+  /// Rows asked for at a time, at most.
+  static let refillMax = 512
 
   /// One invocation in line.
   ///
@@ -26,6 +24,8 @@ struct WaitingLine {
     static func == (left: Self, right: Self) -> Bool { left.place == right.place }
   }
 
+  /// Entries in memory, likewise.
+  private let entriesMax: Int
   private var entries = Heap<Entry>()
   private var bytes = 0
   /// Everything at or before this place is in memory; nil when nothing is.
@@ -43,11 +43,15 @@ struct WaitingLine {
   private var goneWhileRefilling: Set<InvocationID> = []
 
   /// A line that starts with `storeHasMore` is read from the store from its beginning.
-  init(storeHasMore: Bool) {
+  init(storeHasMore: Bool, entriesMax: Int) {
     self.storeHasMore = storeHasMore
+    self.entriesMax = entriesMax
   }
 
   var count: Int { entries.count }
+
+  /// What a read brings must fit without sending anything back.
+  var refillCount: Int { max(1, min(Self.refillMax, entriesMax / 2)) }
 
   func covers(_ place: LinePlace) -> Bool {
     guard storeHasMore else { return true }
@@ -95,7 +99,7 @@ struct WaitingLine {
   /// When the front becomes due; nil when memory holds nothing.
   var nextDue: WallTime? { entries.min?.place.due }
 
-  var isOverFull: Bool { entries.count > Self.entriesMax || bytes > Self.bytesMax }
+  var isOverFull: Bool { entries.count > entriesMax || bytes > Self.bytesMax }
 
   /// Gives the back half back to the store and returns it, so that its payloads can be forgotten.
   mutating func trim() -> [Work] {
@@ -122,7 +126,7 @@ struct WaitingLine {
 
   /// Says once that rows are wanted: from where, when memory runs low and the store has more.
   mutating func beginRefill() -> Bool {
-    guard storeHasMore, !isRefilling, entries.count < Self.refillCount / 2 else { return false }
+    guard storeHasMore, !isRefilling, entries.count < max(1, refillCount / 2) else { return false }
     isRefilling = true
     refillIsVoid = false
     firstArrivalWhileRefilling = nil

@@ -104,15 +104,30 @@ package struct CloudEventDecoder: Sendable {
     }
     var events: [Event] = []
     var number = 0
-    for line in body.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
+    var rest = body[...]
+    // All attributes but the id are the same for all of them, and are checked once.
+    var model: Event?
+    while !rest.isEmpty {
+      let end = rest.firstIndex(of: UInt8(ascii: "\n")) ?? rest.endIndex
+      let line = rest[..<end]
+      rest = rest[end...].dropFirst()
       number += 1
       guard line.contains(where: { $0 != 0x20 && $0 != 0x09 && $0 != 0x0D }) else { continue }
       try checkCount(events.count + 1)
       let data = Array(line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
-      events.append(
-        try message(
+      if var event = model {
+        try checkSize(data, at: .line(number))
+        try checkJSON(data, at: .line(number))
+        event.id = ids.next(at: now)
+        event.data = data
+        events.append(event)
+      } else {
+        let event = try message(
           data, contentType: "application/json", isJSON: true, options, id: nil,
-          at: .line(number), now: now, ids: &ids))
+          at: .line(number), now: now, ids: &ids)
+        model = event
+        events.append(event)
+      }
     }
     guard !events.isEmpty else {
       throw IngestFault(.emptyBody, "the body has no line with an event")

@@ -71,7 +71,9 @@ struct EventDraft {
   func event(data: [UInt8], dataContentType: String?) throws(IngestFault) -> Event {
     _ = try required("specversion", specVersion)
     // It may be the Content-Type header, which has not come through `set` and may have tabs.
-    let dataContentType = dataContentType.map { $0.replacing("\t", with: " ") }
+    let dataContentType = dataContentType.map { type in
+      type.utf8.contains(0x09) ? type.replacing("\t", with: " ") : type
+    }
     if let dataContentType { try checkText("datacontenttype", dataContentType) }
     return Event(
       id: try required("id", id), source: try required("source", source),

@@ -277,18 +277,20 @@ package struct MissedInstant: Sendable, Equatable {
   }
 }
 
+/// The large ones are boxed: a change is handed on half a dozen times between the loop and the disk.
 package enum RecordChange: Sendable, Equatable {
-  case accept(Acceptance)
+  indirect case accept(Acceptance)
   /// Not waited for. Written only if the attempt outlives the commit it would be in.
   case start(AttemptStart)
   /// The attempt ended and the invocation goes on: `waiting`, `queued` again or `held`.
-  case goOn(AttemptRecord, function: String, state: StateWord, due: WallTime, failures: Int)
-  case end(Ending)
+  indirect case goOn(
+    AttemptRecord, function: String, state: StateWord, due: WallTime, failures: Int)
+  indirect case end(Ending)
   /// An operator let held work go on, or brought waiting work forward.
   case release(InvocationID, due: WallTime)
   /// The manifest orders by other values than when it was accepted.
   case relane(InvocationID, lane: Int64?)
-  case log(LogLine)
+  indirect case log(LogLine)
   case timer(TimerAdvance)
   /// `function:charge-payment` or `queue:payments`.
   case pause(subject: String, since: WallTime?)
@@ -297,10 +299,10 @@ package enum RecordChange: Sendable, Equatable {
   /// Dead letters an operator threw away: still in the log, no longer in the list.
   case purged([InvocationID], by: Int?)
   /// A new action, or how far it has come.
-  case action(OperatorAction)
+  indirect case action(OperatorAction)
   /// The event of this invocation was sent again and did not run again.
   case duplicate(InvocationID)
-  case deployed(ReleaseRecord)
+  indirect case deployed(ReleaseRecord)
   case activated(Activation)
   /// What the live release says of the record itself.
   case declared(RecordRules)

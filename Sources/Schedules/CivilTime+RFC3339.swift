@@ -28,45 +28,45 @@ extension CivilTime {
     let instant = min(max(milliseconds, formattable.lowerBound), formattable.upperBound)
     let local = instant + Int64(offsetMinutes) * 60_000
     // At the edges of the calendar the local time may have no four digits; UTC has.
-    guard formattable.contains(local) else { return digits(of: Int(instant)) + "Z" }
-    return digits(of: Int(local)) + suffix(offsetMinutes: offsetMinutes)
+    guard formattable.contains(local) else { return text(of: Int(instant), offsetMinutes: 0) }
+    return text(of: Int(local), offsetMinutes: offsetMinutes)
   }
 
-  private static func digits(of milliseconds: Int) -> String {
+  private static func text(of milliseconds: Int, offsetMinutes: Int) -> String {
     let (seconds, fraction) = milliseconds.floored(by: 1000)
     let (day, second) = seconds.floored(by: secondsPerDay)
     let date = date(ofDay: day)
-    var text: [UInt8] = []
-    text.reserveCapacity(32)
-    append(date.year, width: 4, to: &text)
-    for (separator, value) in [
-      ("-", date.month), ("-", date.day), ("T", second / 3600), (":", second / 60 % 60),
-      (":", second % 60),
-    ] {
-      text += separator.utf8
-      append(value, width: 2, to: &text)
+    return String(unsafeUninitializedCapacity: 32) { text in
+      var place = 0
+      append(date.year, width: 4, then: "-", to: text, at: &place)
+      append(date.month, width: 2, then: "-", to: text, at: &place)
+      append(date.day, width: 2, then: "T", to: text, at: &place)
+      append(second / 3600, width: 2, then: ":", to: text, at: &place)
+      append(second / 60 % 60, width: 2, then: ":", to: text, at: &place)
+      append(second % 60, width: 2, then: ".", to: text, at: &place)
+      let sign: Unicode.Scalar = offsetMinutes == 0 ? "Z" : offsetMinutes < 0 ? "-" : "+"
+      append(fraction, width: 3, then: sign, to: text, at: &place)
+      guard offsetMinutes != 0 else { return place }
+      append(abs(offsetMinutes) / 60, width: 2, then: ":", to: text, at: &place)
+      append(abs(offsetMinutes) % 60, width: 2, then: nil, to: text, at: &place)
+      return place
     }
-    text += ".".utf8
-    append(fraction, width: 3, to: &text)
-    return String(decoding: text, as: UTF8.self)
   }
 
-  private static func suffix(offsetMinutes: Int) -> String {
-    guard offsetMinutes != 0 else { return "Z" }
-    var text = Array((offsetMinutes < 0 ? "-" : "+").utf8)
-    append(abs(offsetMinutes) / 60, width: 2, to: &text)
-    text += ":".utf8
-    append(abs(offsetMinutes) % 60, width: 2, to: &text)
-    return String(decoding: text, as: UTF8.self)
-  }
-
-  private static func append(_ value: Int, width: Int, to text: inout [UInt8]) {
-    var divisor = 1
-    for _ in 1..<width { divisor *= 10 }
-    while divisor > 0 {
-      text.append(UInt8(ascii: "0") + UInt8(value / divisor % 10))
-      divisor /= 10
+  private static func append(
+    _ value: Int, width: Int, then mark: Unicode.Scalar?,
+    to text: UnsafeMutableBufferPointer<UInt8>,
+    at place: inout Int
+  ) {
+    var rest = value
+    for index in (place..<place + width).reversed() {
+      text[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+      rest /= 10
     }
+    place += width
+    guard let mark else { return }
+    text[place] = UInt8(ascii: mark)
+    place += 1
   }
 
   /// Milliseconds since the epoch; digits past the third of a fraction are dropped.

@@ -8,14 +8,21 @@ struct WaitingLineTests {
     name: "order", handler: "Order", triggers: [.queue("q")],
     concurrency: ConcurrencyLimit(limit: 8), queueLimit: 1_000_000)
 
+  /// A fourth of what a host has: enough for the store to be asked again and again.
+  private var limits: LaneLimits {
+    var limits = LaneLimits()
+    limits.lineEntriesMax = 4096
+    return limits
+  }
+
   @Test func `a line longer than memory holds runs whole, once and in order`() {
-    let house = TestHouse([order])
+    let house = TestHouse([order], laneLimits: limits)
     house.workers.roomMax = 0
     let total = 10_000
     for _ in 0..<total { house.send("order") }
     house.settle()
     // What memory holds is bounded: the line's own limit and no more.
-    #expect(house.dispatcher.liveCount <= 4096)
+    #expect(house.dispatcher.liveCount <= limits.lineEntriesMax)
     house.workers.roomMax = .max
     house.dispatcher.tick()
     house.settle()
@@ -30,21 +37,22 @@ struct WaitingLineTests {
   }
 
   @Test func `what arrives while the line is read from the store is neither lost nor doubled`() {
-    let house = TestHouse([order])
+    let house = TestHouse([order], laneLimits: limits)
     house.workers.roomMax = 0
-    for _ in 0..<5000 { house.send("order") }
+    let before = limits.lineEntriesMax + 1000
+    for _ in 0..<before { house.send("order") }
     house.settle()
     house.workers.roomMax = .max
     house.dispatcher.tick()
     var done: Set<InvocationID> = []
-    var sent = 5000
+    var sent = before
     while let next = house.workers.running.values.first {
       #expect(done.insert(next.name.id).inserted)
       // The answer, an arrival and the news of a read fall between each other.
       house.dispatcher.hear(
         house.workers.answer(
           next.name, .succeeded(.nothing, emitted: [], cpuMicroseconds: 0)))
-      if sent < 7000 {
+      if sent < before + 2000 {
         house.send("order")
         sent += 1
       }
@@ -56,8 +64,9 @@ struct WaitingLineTests {
   }
 
   @Test func `far delayed work does not keep due work from the line`() {
-    let house = TestHouse([order])
-    for _ in 0..<6000 { house.send("order", dueAt: house.clocks.wall + .seconds(3600)) }
+    let house = TestHouse([order], laneLimits: limits)
+    let delayed = limits.lineEntriesMax + 1000
+    for _ in 0..<delayed { house.send("order", dueAt: house.clocks.wall + .seconds(3600)) }
     house.settle()
     let answer = house.send("order")
     house.settle()
@@ -70,7 +79,7 @@ struct WaitingLineTests {
       count += 1
       house.succeed(next)
     }
-    #expect(count == 6001)
+    #expect(count == delayed + 1)
   }
 
   @Test func `a restart goes on with everything unfinished at once`() {

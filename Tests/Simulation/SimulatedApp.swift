@@ -1,16 +1,28 @@
 // The functions of a history: one for each thing that a manifest can ask for, with small limits, so that
 // they are met.
+import Dispatching
 import Invocations
 
 struct SimulatedApp {
   let declarations: [FunctionDeclaration]
   let limitPer: Int
   let rateBurst = 5
+  /// Small in most histories: then most of what waits is in the store alone, and is read again.
+  let laneLimits: LaneLimits
 
   init(_ chance: inout Chance) {
     let retry = RetryPolicy(attemptsMax: 3, first: .milliseconds(100), jitter: .full)
     let crash = CrashPolicy.allCases[chance.below(CrashPolicy.allCases.count)]
     limitPer = 1 + chance.below(2)
+    var limits = LaneLimits()
+    if chance.below(4) > 0 {
+      limits.lineEntriesMax = 1 + chance.below(12)
+      limits.laneEntriesMax = 1 + chance.below(6)
+      limits.entriesMax = 1 + chance.below(24)
+      limits.lanesMax = 1 + chance.below(12)
+      limits.readsMax = 1 + chance.below(3)
+    }
+    laneLimits = limits
     let missed: [TimerTrigger.Missed] = [.skip, .latest, .all(max: 100)]
     var functions = [
       FunctionDeclaration(

@@ -102,7 +102,7 @@ final class World {
     var jitter = Chance(seed: chance.next())
     let dispatcher = Dispatcher(
       functions: app.declarations, recovery: recovery, log: log, workers: workers, clocks: clocks,
-      observer: ledger, chance: { Double(jitter.below(1_000)) / 1_000 })
+      observer: ledger, laneLimits: app.laneLimits, chance: { Double(jitter.below(1_000)) / 1_000 })
     let timers = try TimerBook(
       app.declarations, recovered: recovery.timers, clocks: clocks
     ) { [unowned dispatcher] in dispatcher.accept($0, advancing: $1, answered: $2) }
