@@ -177,7 +177,7 @@ let package = Package(
       name: "HostTests",
       dependencies: [
         "Doors", "EventLoop", "HTTP", "ApusCommand", "Shop", "CrashingWorker", "Digests",
-        "EventSources",
+        "EventSources", "Workers",
       ],
       swiftSettings: strict),
     .testTarget(name: "HouseRules", swiftSettings: strict),

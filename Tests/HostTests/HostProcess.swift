@@ -230,11 +230,12 @@ final class HostProcess {
       // What cannot be removed is the system's to remove.
       try? FileManager.default.removeItem(at: HostProcess.folders)
     }
-    return FileManager.default.temporaryDirectory.appending(path: "apus-hosts-\(getpid())")
+    return FileManager.default.temporaryDirectory.appending(path: "hosts-\(getpid())")
   }()
 
   static func temporaryFolder() throws -> URL {
-    let folder = folders.appending(path: UUID().uuidString)
+    // Short: the path of a socket in it has 107 bytes at most.
+    let folder = folders.appending(path: "\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     return folder
   }

@@ -97,7 +97,7 @@ private func sort(_ event: Event<String>, _ context: BatchContext) async throws 
   }
 }
 
-private func untilCancelled() async throws {
+func untilCancelled() async throws {
   for await _ in AsyncStream<Never>.makeStream().stream {}
   try Task.checkCancellation()
 }
