@@ -69,7 +69,7 @@ extension ControlDoor {
 
   private func tell(_ exchange: HTTPExchange, _ action: OperatorAction, isAnsweredAtOnce: Bool) {
     var json = JSONWriter()
-    json.action(action, isDryRun: false)
+    json.action(shown(action), isDryRun: false)
     var response = HTTPResponse.json(action.state.isFinal ? 200 : 202, json.bytes)
     response.headers.append("Location", "/v1/actions/\(action.number)")
     exchange.respond(response)
@@ -81,7 +81,7 @@ extension ControlDoor {
         number: 0, verb: wish.verb, subject: wish.subject, by: wish.by, at: house.clocks.wall,
         filter: wish.fields, options: wish.options)
       action.selected = count
-      respond(exchange) { $0.action(action, isDryRun: true) }
+      respond(exchange) { $0.action(shown(action), isDryRun: true) }
     }
     guard wish.ids.isEmpty else { return rehearse(exchange, wish) }
     house.count(wish.filter, among: wish.meansDeadLetters ? .deadLetters : .all) { outcome in
@@ -97,7 +97,9 @@ extension ControlDoor {
     house.rehearse(wish) { [weak self] outcome in
       switch outcome {
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
-      case .success(let action): self?.respond(exchange) { $0.action(action, isDryRun: true) }
+      case .success(let action):
+        guard let self else { return exchange.abort() }
+        respond(exchange) { $0.action(self.shown(action), isDryRun: true) }
       }
     }
   }
@@ -173,7 +175,9 @@ extension ControlDoor {
       switch outcome {
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
       case .success(nil): exchange.respond(.problem(.unknown("action", first)))
-      case .success(let action?): self?.respond(exchange) { $0.action(action, isDryRun: false) }
+      case .success(let action?):
+        guard let self else { return exchange.abort() }
+        respond(exchange) { $0.action(self.shown(action), isDryRun: false) }
       }
     }
   }
@@ -196,10 +200,13 @@ extension ControlDoor {
       switch outcome {
       case .failure(let fault): exchange.respond(.problem(.inspection(fault)))
       case .success(let actions):
-        self?.respond(exchange) { json in
+        guard let self else { return exchange.abort() }
+        respond(exchange) { json in
           json.object { json in
             json.array("items") { json in
-              for action in actions.prefix(limit) { json.action(action, isDryRun: false) }
+              for action in actions.prefix(limit) {
+                json.action(self.shown(action), isDryRun: false)
+              }
             }
             let next = actions.count > limit ? actions[limit - 1].number : nil
             json.field("next", next.map(String.init))

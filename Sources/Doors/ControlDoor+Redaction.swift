@@ -9,6 +9,18 @@ extension ControlDoor {
     try filter.refuseGuessing(house.redactions)
     return filter
   }
+
+  /// Without what was set at a path that any manifest hides: whose events were mended is not told.
+  func shown(_ action: OperatorAction) -> OperatorAction {
+    var shown = action
+    for index in shown.options.mended.indices {
+      guard let path = EventPath(shown.options.mended[index].name),
+        house.redactions.values.contains(where: { $0.touches(path) })
+      else { continue }
+      shown.options.mended[index].value = Redaction.mark
+    }
+    return shown
+  }
 }
 
 extension InvocationFilter {

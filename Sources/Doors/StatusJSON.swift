@@ -56,7 +56,7 @@ extension JSONWriter {
       json.array("secrets") { json in for name in declaration.secrets { json.value(name) } }
       json.webhooks(declaration.webhooks)
       json.object("retry") { json in
-        json.field("attempts", declaration.retry.attemptsMax)
+        json.field("attempts", declaration.attemptsOfMost)
         json.field("firstMs", declaration.retry.first.milliseconds)
         json.field("factor", declaration.retry.factor)
         json.field("maxMs", declaration.retry.delayMax.milliseconds)
@@ -197,5 +197,15 @@ extension JSONWriter {
       json.field("startedAt", record.startedAt)
       json.field("finishedAt", record.endedAt)
     }
+  }
+}
+
+extension FunctionDeclaration {
+  /// Calls have one attempt, unless the manifest says how many.
+  fileprivate var attemptsOfMost: Int {
+    let isOnlyCalled =
+      !triggers.isEmpty
+      && triggers.allSatisfy { if case .http = $0 { true } else { false } }
+    return isOnlyCalled && !retry.attemptsAreGiven ? 1 : retry.attemptsMax
   }
 }

@@ -97,7 +97,7 @@ extension FunctionReader {
   }
 
   mutating func size(_ field: ManifestField?, in range: ClosedRange<Int>) -> Int? {
-    let form = "a size such as 64KiB (a whole number and B, KiB, MiB or GiB)"
+    let form = "a size such as 64KiB (a whole number and B, KiB, MiB, GiB or TiB)"
     guard let field, let text = text(field, form) else { return nil }
     guard let bytes = ManifestForms.size(text) else {
       expected(form, field)

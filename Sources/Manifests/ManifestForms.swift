@@ -6,7 +6,7 @@ package enum ManifestForms {
     ("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000),
   ]
   private static let sizeUnits: [(name: String, bytes: Int64)] = [
-    ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30),
+    ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("TiB", 1 << 40),
   ]
 
   /// `250ms 30s 5m 6h 7d`.
@@ -17,7 +17,7 @@ package enum ManifestForms {
     return .milliseconds(clampedProduct(count, scale.milliseconds))
   }
 
-  /// `64KiB 1MiB`, in bytes.
+  /// `64KiB 1MiB 1TiB`, in bytes.
   package static func size(_ text: String) -> Int? {
     guard let (count, unit) = countAndUnit(text),
       let scale = sizeUnits.first(where: { $0.name == unit })

@@ -31,7 +31,7 @@ extension ManifestSchema {
         },
         "size": {
           "type": "string",
-          "pattern": "^[0-9]+(B|KiB|MiB|GiB)$"
+          "pattern": "^[0-9]+(B|KiB|MiB|GiB|TiB)$"
         },
         "rate": {
           "type": "string",

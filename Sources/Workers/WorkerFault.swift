@@ -57,7 +57,7 @@ package enum WorkerFault: Error, Equatable, Sendable, CustomStringConvertible {
     let list = secrets.sorted { $0.key < $1.key }
       .map { "\($0.key) (asked for by \($0.value.joined(separator: ", ")))" }
     return "missing secrets: \(list.joined(separator: "; ")); set them in the host's environment "
-      + "or in its secrets file"
+      + "or in secrets.env in its data directory"
   }
 
   /// The last words matter most; a whole backtrace does not fit a message.

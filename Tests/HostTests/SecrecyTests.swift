@@ -144,6 +144,18 @@ struct SecrecyTests {
     let again = try #require(try host.items("/v1/dead-letters").first?["id"] as? String)
     let story = try answers(host, ["/v1/invocations/\(again)"])
     #expect(story.contains("card [redacted] refused") && !story.contains(Self.card))
+
+    // What an operator sets at such a path is hidden as well.
+    let set = "set=data.card.number=5500005555555559&set=data.note=well"
+    for rehearsal in ["dryRun=true&", ""] {
+      let action = try host.post(
+        "/v1/dead-letters/redrive?\(rehearsal)\(set)", #"{"ids":["\#(again)"]}"#)
+      #expect(action.status == 200)
+      #expect(!String(decoding: action.body, as: UTF8.self).contains("5500005555555559"))
+    }
+    let actions = try answers(host, ["/v1/actions", "/v1/actions/2"])
+    #expect(actions.contains(#""data.card.number":"[redacted]""#))
+    #expect(actions.contains(#""data.note":"well""#) && !actions.contains("5500005555555559"))
     host.kill()
   }
 

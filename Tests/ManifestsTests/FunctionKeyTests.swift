@@ -124,8 +124,8 @@ struct FunctionKeyTests {
     for text in ["1MB", "1k", "65536", "1mib"] {
       #expect(
         faults("payloadLimit: \(text)") == [
-          "3:15: 'payloadLimit': expected a size such as 64KiB (a whole number and B, KiB, MiB or "
-            + "GiB), got '\(text)'"
+          "3:15: 'payloadLimit': expected a size such as 64KiB (a whole number and B, KiB, MiB, "
+            + "GiB or TiB), got '\(text)'"
         ])
     }
   }
@@ -137,7 +137,7 @@ struct FunctionKeyTests {
         == FunctionLimits(
           memoryBytes: 32 << 20, resultBytes: 1, emitted: 0, logLines: 0, logBytes: 1024))
     let highest =
-      "limits: { memory: 1024GiB, result: 15MiB, emits: 1000, logLines: 10000, logSize: 64MiB }"
+      "limits: { memory: 1TiB, result: 15MiB, emits: 1000, logLines: 10000, logSize: 64MiB }"
     #expect(
       try declaration(with: highest).limits
         == FunctionLimits(
@@ -145,7 +145,7 @@ struct FunctionKeyTests {
           logBytes: 64 << 20))
     #expect(try declaration(with: "limits: {}").limits == FunctionLimits())
     for (part, range) in [
-      ("memory: 31MiB", "32MiB…1024GiB"), ("result: 16MiB", "1B…15MiB"), ("emits: 1001", "0…1000"),
+      ("memory: 31MiB", "32MiB…1TiB"), ("result: 16MiB", "1B…15MiB"), ("emits: 1001", "0…1000"),
       ("logLines: 10001", "0…10000"), ("logSize: 65MiB", "1KiB…64MiB"),
     ] {
       let found = faults("limits: { \(part) }")
@@ -327,7 +327,7 @@ struct FunctionKeyTests {
       faults("keep: { succeded: 1d }") == [
         "3:9: unknown key 'succeded' in 'keep' (did you mean 'succeeded'?)"
       ])
-    #expect(faults("keep: { size: 1KiB }") == ["3:15: 'size' must be 1MiB…1024GiB; got 1KiB"])
+    #expect(faults("keep: { size: 1KiB }") == ["3:15: 'size' must be 1MiB…1TiB; got 1KiB"])
   }
 }
 

@@ -130,7 +130,7 @@ struct ManifestReaderTests {
         "a.yaml:13:9: 'MODE': expected text (for none at all, write \"\"), got a list",
         "a.yaml:14:1: duplicate key 'environment' (first in line 12)",
         "a.yaml:15:15: 'payloadLimit': expected a size such as 64KiB (a whole number and B, KiB, "
-          + "MiB or GiB), got '64KB'",
+          + "MiB, GiB or TiB), got '64KB'",
         "b.yaml:2:13: 'queueLimit' must be 1…10000000; got 0",
         "b.yaml:5:1: a manifest is a mapping that begins with 'function:', not a list",
       ])
