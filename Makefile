@@ -34,17 +34,19 @@ test: setup ## Build everything, warnings are errors, and run all tests
 	swift build --build-tests $(SWIFT_FLAGS)
 	@./.ci/each-room swift test --skip-build $(SWIFT_FLAGS)
 
+# A sanitizer puts its own handlers before those of ours that name a crash.
+CRASHES := --skip "a crash names" --skip "Swift's own backtrace" --skip "a stack overflow is named" \
+  --skip "what was printed before a trap is told"
+
 test-threads: setup ## The tests under the thread sanitizer (a build of its own)
 	swift build --build-tests --sanitize=thread --scratch-path .build-threads
-	# It puts its own handlers before those that name a crash.
-	@./.ci/each-room swift test --skip-build --sanitize=thread --scratch-path .build-threads \
-	  --skip "a crash names" --skip "Swift's own backtrace" --skip "a stack overflow is named"
+	@./.ci/each-room swift test --skip-build --sanitize=thread --scratch-path .build-threads $(CRASHES)
 
 test-addresses: setup ## The tests under the address sanitizer (a build of its own)
 	swift build --build-tests --sanitize=address --scratch-path .build-addresses
-	# Crashes are the handlers' own here. What a process still holds when it ends is no leak.
-	@ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_abort=0:handle_sigill=0 ./.ci/each-room \
-	  swift test --skip-build --sanitize=address --scratch-path .build-addresses
+	# What a process still holds when it ends is no leak.
+	@ASAN_OPTIONS=detect_leaks=0 ./.ci/each-room \
+	  swift test --skip-build --sanitize=address --scratch-path .build-addresses $(CRASHES)
 
 SEEDS ?= 100000
 FROM ?= 1

@@ -7,6 +7,8 @@ final class Pruner {
   let connection: Connection
   private let retention: Retention
   /// Of functions whose manifests say otherwise.
+  private var rules: [String: Keeping]
+  /// The same by the names in rows, which a function has from its first event on.
   private var keeping: [StoredName: Keeping] = [:]
   private let names: NameCache
   private let ended: Statement
@@ -22,6 +24,7 @@ final class Pruner {
   ) throws(SQLiteFailure) {
     self.connection = connection
     self.retention = retention
+    rules = keeping
     names = try NameCache(on: connection)
     ended = try connection.statement(SQL.ended)
     weight = try connection.statement(SQL.weight)
@@ -29,15 +32,18 @@ final class Pruner {
     var forget: [Statement] = []
     for sql in SQL.forget { forget.append(try connection.statement(sql)) }
     self.forget = forget
-    try keep(keeping)
   }
 
-  /// From the next round on.
-  func keep(_ rules: [String: Keeping]) throws(SQLiteFailure) {
-    keeping = [:]
-    for (function, keeping) in rules { self.keeping[try names.name(of: function)] = keeping }
+  /// A new round begins, by these rules.
+  func keep(_ rules: [String: Keeping]) {
+    self.rules = rules
     seen = 0
     round = []
+  }
+
+  private func beginRound() throws(SQLiteFailure) {
+    keeping = [:]
+    for (function, rule) in rules { keeping[try names.name(of: function)] = rule }
   }
 
   /// What became of one step.
@@ -49,6 +55,7 @@ final class Pruner {
   }
 
   func step(at now: WallTime) throws(SQLiteFailure) -> Outcome {
+    if seen == 0, round.isEmpty { try beginRound() }
     if let outcome = try ageStep(at: now) { return outcome }
     if round.isEmpty { round = try amountRules(keeping) }
     while let rule = round.last {

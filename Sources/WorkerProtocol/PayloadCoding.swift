@@ -4,8 +4,10 @@
 /// Appends frames to one buffer, so that all frames of a turn leave in one write.
 package struct FrameWriter: Sendable {
   package private(set) var bytes: [UInt8] = []
+  /// What its buffer begins with, so that it need not grow step by step.
+  private let capacity: Int
 
-  package init() {}
+  package init(capacity: Int = 0) { self.capacity = capacity }
 
   package var isEmpty: Bool { bytes.isEmpty }
 
@@ -21,6 +23,7 @@ package struct FrameWriter: Sendable {
     _ payload: (inout FrameWriter) -> Void = { _ in }
   ) -> Bool {
     let start = bytes.count
+    if start == 0 { bytes.reserveCapacity(capacity) }
     put(UInt32(0))
     put(kind.rawValue)
     put(UInt8(0))

@@ -61,7 +61,7 @@ final class WorkerProcess {
   private var outputCutter = LineCutter()
   private var errorsCutter = LineCutter()
   /// What leaves at the end of this turn.
-  private var outgoing = FrameWriter()
+  private var outgoing = FrameWriter(capacity: 2 * earlyFlushBytes)
   private var flushIsPlanned = false
   private var pingSentAt: UInt64?
 

@@ -103,6 +103,24 @@ struct RetentionTests {
     #expect(try ids("finished", in: folder) == [1, 4])
   }
 
+  @Test func `what a manifest keeps goes for functions, too, that the store has not met yet`() throws {
+    let folder = try Folder()
+    let test = try TestStore(in: folder)
+    let connection = try Connection(path: "\(folder.path)/apus.db", readOnly: false)
+    let keeping = ["charge": Keeping(succeeded: .seconds(60))]
+    let pruner = try connection.use { () throws(SQLiteFailure) in
+      try Pruner(on: connection, Self.retention, keeping)
+    }
+    try test.write(.accept(accepted(1)))
+    try test.write(.end(succeeded(1)))
+    try connection.use { () throws(SQLiteFailure) in
+      #expect(try pruner.step(at: noon + .seconds(30)) == .done)
+      #expect(try pruner.step(at: noon + .seconds(90)) == .pruned(1))
+    }
+    test.store.close()
+    #expect(try ids("accepted", in: folder).isEmpty)
+  }
+
   @Test func `a function's own manifest has the last word on its history`() throws {
     let folder = try written()
     let longer = ["charge": Keeping(succeeded: .seconds(60 * 86_400), dead: .seconds(86_400))]

@@ -70,6 +70,12 @@ struct BenchCommand: ParsableCommand {
         + "place for temporary files).", valueName: "dir"))
   var data: String?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Handlers of queues take an event's bytes as they are, as consumers of a broker do; otherwise "
+        + "they decode its JSON."))
+  var undecoded = false
+
   @Flag(help: "Print the page as one JSON object.") var json = false
 
   func validate() throws {
@@ -94,7 +100,7 @@ struct BenchCommand: ParsableCommand {
   var settings: BenchSettings {
     BenchSettings(
       seconds: seconds, connections: connections, rate: rate, count: count, batch: batch,
-      durability: durability, workers: workers)
+      durability: durability, workers: workers, isUndecoded: undecoded)
   }
 
   func run() throws {

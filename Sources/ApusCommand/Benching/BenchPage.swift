@@ -27,7 +27,10 @@ struct BenchPage {
         "\(machine.cores) cores, \(BenchWords.bytes(machine.memoryBytes)), Linux \(machine.kernel)"
       ),
       ("disk", syncs ?? "its syncs could not be measured, at \(folder)"),
-      ("payload", "\(BenchPayload.bytes) bytes of JSON"),
+      (
+        "payload",
+        "\(BenchPayload.bytes) bytes of JSON\(settings.isUndecoded ? ", not decoded" : "")"
+      ),
       ("durability", "\(settings.durability), \(workers)"),
       ("build", build),
     ])
@@ -45,6 +48,7 @@ struct BenchPage {
         json.field("fdatasyncPerSecond", machine.syncsPerSecond)
       }
       json.field("payloadBytes", BenchPayload.bytes)
+      json.field("decoded", !settings.isUndecoded)
       json.field("durability", settings.durability)
       json.field("workers", settings.workers)
       json.array("scenarios") { json in for report in reports { report.write(to: &json) } }

@@ -80,12 +80,16 @@ extension BenchRun {
 
   // MARK: Scenarios
 
+  private var orders: BenchFunction {
+    .queue("orders", settings.isUndecoded ? "TakeRaw" : "Take")
+  }
+
   func queue() throws -> BenchReport {
     let messages = stream()
     let about =
       "posts of \(messages.batch), \(messages.connections) connections, \(settings.paceWords), "
       + settings.extent
-    return try report(.queue, about, [.queue("orders")]) { host, report in
+    return try report(.queue, about, [orders]) { host, report in
       let (result, finished) = try send(messages, to: host)
       add(result, to: &report)
       report.add(rate: "finishedPerSecond", "finished", finished, of: "invocations")
@@ -113,7 +117,7 @@ extension BenchRun {
     let about =
       "as queue, \(BenchWords.digits(settings.seconds)) s each, with nothing and with "
       + "\(BenchWords.count(count)) finished before"
-    return try report(.history, about, [.queue("orders")]) { host, report in
+    return try report(.history, about, [orders]) { host, report in
       let (first, empty) = try send(messages, to: host)
       let (filling, _) = try send(pile(count), to: host, after: first.events)
       let before = first.events + filling.events
@@ -132,7 +136,7 @@ extension BenchRun {
   func backlog() throws -> BenchReport {
     let count = settings.count ?? 1_000_000
     let about = "\(BenchWords.count(count)) events wait for a paused function, which is resumed"
-    return try report(.backlog, about, [.queue("orders")]) { host, report in
+    return try report(.backlog, about, [orders]) { host, report in
       _ = try host.control.post(["v1", "functions", "orders", "pause"])
       let result = try load([pile(count).group(host)])[0]
       let waiting = ProcessUse.of([host.pid]).bytes

@@ -12,6 +12,8 @@ struct BenchSettings {
   var batch: Int?
   var durability = "disk"
   var workers = 1
+  /// Handlers of queues take the bytes as they are.
+  var isUndecoded = false
 
   /// Of `apus serve`.
   var hostArguments: [String] { ["--durability", durability, "--workers", "\(workers)"] }

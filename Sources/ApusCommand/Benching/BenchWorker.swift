@@ -33,6 +33,9 @@ struct BenchWorker: FunctionApp {
     Handler("Take") { (order: Order, _) in
       guard !order.orderId.isEmpty else { throw Reject("no order") }
     }
+    Handler("TakeRaw") { (data: RawData, _) in
+      guard !data.bytes.isEmpty else { throw Reject("no order") }
+    }
     Handler("Spread") { (order: Order, context) in
       for number in 0..<4 { context.emit(queue: "spread-\(number)", order) }
     }
