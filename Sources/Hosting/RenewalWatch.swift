@@ -129,10 +129,16 @@ final class RenewalWatch: Sendable {
 
   private func tokens(_ state: inout State, _ now: WallTime) -> [Renewal] {
     let stamp = FileStamp(file.path)
+    var remarks: [Renewal] = []
     if stamp != state.tokenStamp {
       state.tokenStamp = stamp
       do throws(TokenFault) {
-        state.book = try file.read()
+        let before = state.book
+        let found = try file.find()
+        // It may have gone since the look at it, and is not to be told of twice.
+        if found == nil { state.tokenStamp = .missing }
+        state.book = found ?? TokenBook()
+        if state.book.isEmpty, !before.isEmpty { remarks = [.remark(lost)] }
       } catch {
         return [
           .remark(
@@ -144,7 +150,17 @@ final class RenewalWatch: Sendable {
       return []
     }
     state.liveIDs = state.book.liveIDs(at: now)
-    return [.tokens(state.book)]
+    return remarks + [.tokens(state.book)]
+  }
+
+  private var lost: HostRemark {
+    HostRemark(
+      .error, "the token file is gone or empty: none of its tokens opens the control door any more",
+      [
+        "file": file.path,
+        "remedy": "put it back, or make a token: apus tokens create NAME --scope …; a host on "
+          + "loopback that is started anew without the file asks for none",
+      ])
   }
 
   private func noteUses(_ now: WallTime) {
