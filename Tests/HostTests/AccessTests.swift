@@ -158,6 +158,9 @@ struct AccessTests {
     #expect(host.terminate() == 0)
     let listed = try apus("tokens", "list", "--all", "--data", data.path()).output
     #expect(listed.contains("revoked") && listed.contains("expired"))
+    let again = try apus("tokens", "revoke", "ci", "--data", data.path())
+    #expect(again.status == 65 && again.errors.contains("ci (apus_"), "\(again.errors)")
+    #expect(again.errors.contains("was revoked at 2"), "\(again.errors)")
     #expect(!listed.contains(ci) && !listed.contains(brief))
   }
 
@@ -195,6 +198,12 @@ struct AccessTests {
     let read = try apus(
       place[0], place[1], place[2], "--token-file", held, environment: ["APUS_TOKEN": ""])
     #expect(read.status == 0, "\(read.errors)")
+    let warning = "others may read"
+    #expect(read.errors.contains(warning) && read.errors.contains("chmod 600"), "\(read.errors)")
+    chmod(held, 0o600)
+    let kept = try apus(
+      place[0], place[1], place[2], "--token-file", held, environment: ["APUS_TOKEN": ""])
+    #expect(kept.status == 0 && !kept.errors.contains(warning), "\(kept.errors)")
     let scoped = try apus(
       "invoke", "charge", "{}", "--data", data.path(), environment: ["APUS_TOKEN": ci])
     #expect(scoped.status == 1 && scoped.errors.contains("'ingest'"), "\(scoped.errors)")

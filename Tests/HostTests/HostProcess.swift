@@ -209,6 +209,17 @@ final class HostProcess {
     #expect(try isSo())
   }
 
+  /// Looks until it is so, for what no stream tells, such as files that the host looks at.
+  func untilLooks(_ isSo: () throws -> Bool) throws {
+    let end = ContinuousClock.now + .seconds(60)
+    while try !isSo() {
+      guard ContinuousClock.now < end else {
+        return #expect(Bool(false), "not within a minute: \(said)")
+      }
+      sched_yield()
+    }
+  }
+
   func unfinished() throws -> Int {
     try items("/v1/functions").reduce(0) { sum, function in
       sum + (function["waiting"] as? Int ?? 0) + (function["running"] as? Int ?? 0)
