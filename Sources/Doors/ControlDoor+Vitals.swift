@@ -58,6 +58,21 @@ extension JSONWriter {
       json.usage(status.memoryBytes, status.memoryPeakBytes, status.cpuMicroseconds)
       json.field("workersStarted", status.workersStarted)
       json.field("workersLost", status.workersLost)
+      json.array("doors") { json in for door in status.doors { json.door(door) } }
+    }
+  }
+
+  private mutating func door(_ status: DoorStatus) {
+    object { json in
+      json.field("door", status.name)
+      json.field("address", status.address)
+      if let asks = status.asksForToken { json.field("asksForToken", asks) }
+      guard let certificate = status.certificate else { return }
+      json.object("certificate") { json in
+        json.field("file", certificate.file)
+        json.field("expiresAt", certificate.expiresAt)
+        json.field("rejected", certificate.rejected)
+      }
     }
   }
 

@@ -51,11 +51,12 @@ package struct HostStatus: Sendable {
   /// Since the host started.
   package var workersStarted: Int
   package var workersLost: Int
+  package var doors: [DoorStatus]
 
   package init(
     health: HouseHealth, pid: Int32, startedAt: WallTime, uptimeMilliseconds: Int64,
     memoryBytes: Int64, memoryPeakBytes: Int64, cpuMicroseconds: Int64, workersStarted: Int,
-    workersLost: Int
+    workersLost: Int, doors: [DoorStatus]
   ) {
     self.health = health
     self.pid = pid
@@ -66,6 +67,40 @@ package struct HostStatus: Sendable {
     self.cpuMicroseconds = cpuMicroseconds
     self.workersStarted = workersStarted
     self.workersLost = workersLost
+    self.doors = doors
+  }
+}
+
+/// A door that is open to the network.
+package struct DoorStatus: Sendable {
+  package var name: String
+  package var address: String
+  /// Nil where nobody is ever asked.
+  package var asksForToken: Bool?
+  /// Nil without TLS.
+  package var certificate: CertificateStatus?
+
+  package init(
+    name: String, address: String, asksForToken: Bool?, certificate: CertificateStatus?
+  ) {
+    self.name = name
+    self.address = address
+    self.asksForToken = asksForToken
+    self.certificate = certificate
+  }
+}
+
+package struct CertificateStatus: Sendable {
+  package var file: String
+  /// Of the one that is served.
+  package var expiresAt: WallTime
+  /// Why files that came later are not served.
+  package var rejected: String?
+
+  package init(file: String, expiresAt: WallTime, rejected: String?) {
+    self.file = file
+    self.expiresAt = expiresAt
+    self.rejected = rejected
   }
 }
 

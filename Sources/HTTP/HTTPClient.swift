@@ -17,7 +17,11 @@ package enum HTTPClientFault: Error, Equatable, CustomStringConvertible {
   case badRequest(String)
   /// The other end did not prove to be who was asked for, or does not speak TLS.
   case untrusted(host: String, reason: String)
-  case badAuthorities(path: String)
+  /// Seconds since 1970.
+  case expired(host: String, at: Int)
+  /// The other end answered without TLS.
+  case plain(address: String)
+  case badAuthorities(path: String, reason: String)
 
   package var description: String {
     switch self {
@@ -30,7 +34,12 @@ package enum HTTPClientFault: Error, Equatable, CustomStringConvertible {
     case .badRequest(let reason): "the request was not sent: \(reason)"
     case .untrusted(let host, let reason):
       "no trusted TLS with \(host): \(reason); its authority may be named with --ca FILE"
-    case .badAuthorities(let path): "\(path): holds no certificates in PEM"
+    case .expired(let host, _):
+      "the certificate of \(host) has expired: it has to be renewed there, or this machine's clock is "
+        + "wrong"
+    case .plain(let address):
+      "\(address) speaks http, not https: ask for http://\(address)"
+    case .badAuthorities(let path, let reason): "\(path): \(reason)"
     }
   }
 }
@@ -180,7 +189,12 @@ package final class HTTPClient {
     if let made = self.context { context = made } else { context = try trust.context() }
     self.context = context
     let socket = try ClientSocket.connect(to: address, timeout: connectTimeout)
-    return try SecureSocket.begin(on: socket, with: host, context, timeout: connectTimeout)
+    do throws(HTTPClientFault) {
+      return try SecureSocket.begin(on: socket, with: host, context, timeout: connectTimeout)
+    } catch .plain {
+      // With the port, to be copied.
+      throw .plain(address: address.description)
+    }
   }
 
   private func serialised(

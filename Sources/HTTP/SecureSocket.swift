@@ -1,5 +1,6 @@
 // TLS over the client's blocking socket. It knows nothing of HTTP; every wait has its limit.
 
+import Glibc
 import NIOSSL
 
 /// What a client needs of a connection.
@@ -52,11 +53,18 @@ final class SecureSocket: ClientConnection {
       let bytes = session.takeCiphertext()
       // Its alert says more than a failed write.
       if !bytes.isEmpty { _ = socket.send(bytes, timeout: timeout) }
-      if let fault = session.fault { throw .untrusted(host: host, reason: fault) }
+      if let fault = session.fault {
+        if let end = session.peerValidUntil, end <= time(nil) {
+          throw .expired(host: host, at: end)
+        }
+        throw .untrusted(host: host, reason: fault)
+      }
       if session.isEstablished { break }
       guard let more = try socket.receive(timeout: timeout) else {
         throw .untrusted(host: host, reason: "the connection ended in the handshake")
       }
+      // A record of TLS begins with a byte that no text has.
+      if more.starts(with: Array("HTTP/".utf8)) { throw .plain(address: host) }
       more.withUnsafeBytes { session.receive($0) }
     }
     unread = session.takePlaintext()

@@ -95,6 +95,9 @@ final class TLSSession {
     channel.pipeline.syncOperations.close(mode: .output, promise: nil)
   }
 
+  /// When the certificate that the other end showed ends, believed or not; in seconds since 1970.
+  var peerValidUntil: Int? { handler.peerCertificate.map { Int($0.notValidAfter) } }
+
   func takePlaintext() -> [UInt8] { plainSide.take() }
 
   func takeCiphertext() -> [UInt8] { cipherSide.take() }

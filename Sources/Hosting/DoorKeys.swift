@@ -60,6 +60,10 @@ extension TLSIdentity {
 struct FileStamp: Sendable, Equatable {
   private var numbers: [Int64] = []
 
+  static let missing = FileStamp()
+
+  private init() {}
+
   /// Of a file that is not there or cannot be reached an empty one.
   init(_ path: String) {
     var status = stat()

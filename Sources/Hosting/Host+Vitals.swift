@@ -5,6 +5,7 @@ import Dispatching
 package import Doors
 import EventLoop
 import Glibc
+import HTTP
 package import Invocations
 import Records
 import Workers
@@ -26,7 +27,26 @@ extension Host: HouseVitals {
       memoryBytes: usage?.memoryBytes ?? 0, memoryPeakBytes: usage?.memoryPeakBytes ?? 0,
       cpuMicroseconds: usage?.cpuMicroseconds ?? 0,
       workersStarted: bulletin.statistics.workersStarted,
-      workersLost: bulletin.statistics.workersLost)
+      workersLost: bulletin.statistics.workersLost, doors: doors)
+  }
+
+  private var doors: [DoorStatus] {
+    [
+      DoorStatus(
+        name: Door.function.rawValue, address: functionDoorAddress, asksForToken: nil,
+        certificate: certificate(of: .function, settings.functionDoorFiles)),
+      DoorStatus(
+        name: Door.control.rawValue, address: controlDoorAddress,
+        asksForToken: access.asksOverTCP,
+        certificate: certificate(of: .control, settings.controlDoorFiles)),
+    ]
+  }
+
+  private func certificate(of door: Door, _ files: TLSFiles?) -> CertificateStatus? {
+    guard let files, let end = certificateEnds[door] else { return nil }
+    return CertificateStatus(
+      file: files.certificate, expiresAt: WallTime(milliseconds: Int64(end) * 1000),
+      rejected: certificateFaults[door])
   }
 
   package func workers(

@@ -49,10 +49,13 @@ package final class Host {
   private(set) var controlServers: [HTTPServer] = []
   private(set) var controlDoors: [ControlDoor] = []
   package private(set) var controlDoorAddress = ""
+  private(set) var functionDoorAddress = ""
   /// Who may call the control door.
   package let access: DoorAccess
   /// When the certificates of the doors that have one expire, in seconds since 1970.
   var certificateEnds: [Door: Int] = [:]
+  /// Why the files that came last are not served.
+  var certificateFaults: [Door: String] = [:]
   private var alarm: LoopTimer?
   /// Raised before the first worker starts, so that all workers find the same limit.
   private let budget = DescriptorBudget.raised()
@@ -212,9 +215,8 @@ package final class Host {
     functionServer = function
     let controlPort = try openControlDoor(keys.controlDoor)
     controlDoorAddress = Self.url(settings.controlDoor, controlPort, keys.controlDoor)
-    return Addresses(
-      functionDoor: Self.url(settings.functionDoor, functionPort, keys.functionDoor),
-      controlDoor: controlDoorAddress)
+    functionDoorAddress = Self.url(settings.functionDoor, functionPort, keys.functionDoor)
+    return Addresses(functionDoor: functionDoorAddress, controlDoor: controlDoorAddress)
   }
 
   private static func url(

@@ -11,9 +11,6 @@ import Synchronization
 
 final class RenewalWatch: Sendable {
   static let interval = DispatchTimeInterval.milliseconds(500)
-  /// A certificate that ends within this time is told of, once a day.
-  static let noticeMilliseconds: Int64 = 14 * 86_400_000
-  private static let dayMilliseconds: Int64 = 86_400_000
   /// Between two notes of when tokens were used last.
   private static let usesMilliseconds: Int64 = 60_000
 
@@ -24,7 +21,7 @@ final class RenewalWatch: Sendable {
     /// Of the files as they were dealt with, and as they were at the last look.
     var dealtWith: [FileStamp]
     var seen: [FileStamp]
-    var toldAt: WallTime?
+    var notice = ExpiryNotice()
   }
 
   private struct State {
@@ -46,6 +43,8 @@ final class RenewalWatch: Sendable {
     /// Also when one of them expired.
     case tokens(TokenBook)
     case identity(Door, TLSIdentity)
+    /// Files that came and cannot be served, and why.
+    case rejected(Door, String)
     case remark(HostRemark)
   }
 
@@ -129,10 +128,16 @@ final class RenewalWatch: Sendable {
 
   private func tokens(_ state: inout State, _ now: WallTime) -> [Renewal] {
     let stamp = FileStamp(file.path)
+    var remarks: [Renewal] = []
     if stamp != state.tokenStamp {
       state.tokenStamp = stamp
       do throws(TokenFault) {
-        state.book = try file.read()
+        let before = state.book
+        let found = try file.find()
+        // It may have gone since the look at it, and is not to be told of twice.
+        if found == nil { state.tokenStamp = .missing }
+        state.book = found ?? TokenBook()
+        if state.book.isEmpty, !before.isEmpty { remarks = [.remark(lost)] }
       } catch {
         return [
           .remark(
@@ -144,7 +149,17 @@ final class RenewalWatch: Sendable {
       return []
     }
     state.liveIDs = state.book.liveIDs(at: now)
-    return [.tokens(state.book)]
+    return remarks + [.tokens(state.book)]
+  }
+
+  private var lost: HostRemark {
+    HostRemark(
+      .error, "the token file is gone or empty: none of its tokens opens the control door any more",
+      [
+        "file": file.path,
+        "remedy": "put it back, or make a token: apus tokens create NAME --scope …; a host on "
+          + "loopback that is started anew without the file asks for none",
+      ])
   }
 
   private func noteUses(_ now: WallTime) {
@@ -186,7 +201,7 @@ final class RenewalWatch: Sendable {
     do throws(TLSFault) {
       let identity = try TLSIdentity.load(certificate.files, at: now)
       certificate.identity = identity
-      certificate.toldAt = nil
+      certificate.notice = ExpiryNotice()
       return [
         .identity(certificate.door, identity),
         .remark(Self.remark(.notice, "the certificate was renewed", certificate)),
@@ -195,22 +210,24 @@ final class RenewalWatch: Sendable {
       var remark = Self.remark(
         .error, "the new certificate does not fit; the one of before is served", certificate)
       remark.details["reason"] = "\(error)"
-      return [.remark(remark)]
+      return [.rejected(certificate.door, "\(error)"), .remark(remark)]
     }
   }
 
   private func ending(of certificate: inout Certificate, _ now: WallTime) -> [Renewal] {
-    if let told = certificate.toldAt, now < told + .milliseconds(Self.dayMilliseconds) { return [] }
-    let isFirst = certificate.toldAt == nil
-    certificate.toldAt = now
     let left = Int64(certificate.identity.validUntil) * 1000 - now.milliseconds
-    switch left {
-    case ...0: return [.remark(Self.remark(.error, "the certificate has expired", certificate))]
-    case ...Self.noticeMilliseconds:
-      return [.remark(Self.remark(.warning, "the certificate expires soon", certificate))]
-    default:
-      return isFirst ? [.remark(Self.remark(.info, "serves with a certificate", certificate))] : []
+    guard let stage = certificate.notice.next(left: left) else { return [] }
+    if stage == .far {
+      return [.remark(Self.remark(.info, "serves with a certificate", certificate))]
     }
+    var remark =
+      stage == .over
+      ? Self.remark(
+        .error, "the certificate has expired: nobody who checks it comes in", certificate)
+      : Self.remark(.warning, "the certificate expires soon", certificate)
+    remark.details["remedy"] =
+      "renew it and replace both files: they are taken up within a second"
+    return [.remark(remark)]
   }
 
   private static func remark(
@@ -233,8 +250,10 @@ extension Host {
     case .tokens(let book):
       access.replace(book)
       for door in controlDoors { door.accessChanged() }
+    case .rejected(let door, let reason): certificateFaults[door] = reason
     case .identity(let door, let identity):
       certificateEnds[door] = identity.validUntil
+      certificateFaults[door] = nil
       server(of: door)?.identity = identity
     case .remark(let remark): remarked?(remark)
     }

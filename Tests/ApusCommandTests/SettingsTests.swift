@@ -96,6 +96,8 @@ struct SettingsTests {
         "worker   -      not set",
         "token    (set)  environment APUS_TOKEN",
       ])
+    let blank = settings.table(of: [], token: " ").lines(.plain).last
+    #expect(blank?.split(separator: " ").prefix(2) == ["token", "(blank)"])
   }
 }
 

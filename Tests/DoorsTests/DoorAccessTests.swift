@@ -27,6 +27,7 @@ struct DoorAccessTests {
     let headers = HTTPFields(fields.map { ("Authorization", $0) })
     switch access.bearer(headers, isUnixSocket: unixSocket) {
     case .success(.unasked): return "unasked"
+    case .success(.passerBy): return "passer-by"
     case .success(.operatorToken): return "operator"
     case .success(.token(let token)): return token.name
     case .failure(let denial): return denial.reason.rawValue
@@ -48,7 +49,8 @@ struct DoorAccessTests {
 
   @Test func `nobody is asked until a token exists, and then everybody over TCP`() throws {
     let access = DoorAccess(operatorToken: nil, clocks: clocks)
-    #expect(word(access) == "unasked" && word(access, "Bearer any") == "unasked")
+    #expect(word(access) == "passer-by" && word(access, "Bearer any") == "passer-by")
+    #expect(word(access, unixSocket: true) == "unasked")
     let (book, text) = try book()
     access.replace(book)
     #expect(word(access) == "missing" && word(access, "Bearer any") == "unknown")
@@ -75,8 +77,18 @@ struct DoorAccessTests {
     _ = try book.revoke("ci", at: clocks.wall)
     access.replace(book)
     #expect(word(access, "Bearer \(text)") == "revoked" && word(access) == "missing")
+  }
+
+  @Test func `a door that has asked goes on asking when the tokens are gone`() throws {
+    let access = DoorAccess(operatorToken: nil, clocks: clocks)
+    let (book, text) = try book()
+    access.replace(book)
     access.replace(TokenBook())
-    #expect(word(access) == "unasked")
+    #expect(word(access) == "missing" && word(access, "Bearer \(text)") == "unknown")
+    #expect(word(access, unixSocket: true) == "unasked")
+    #expect(word(access, "Bearer \(text)", unixSocket: true) == "unknown")
+    access.replace(book)
+    #expect(word(access, "Bearer \(text)") == "ci")
   }
 
   @Test func `the right id with another secret is nobody's token`() throws {
@@ -96,6 +108,8 @@ struct DoorAccessTests {
     }
     for scope in Scope.allCases {
       #expect(Bearer.operatorToken.may(scope) && Bearer.unasked.may(scope))
+      // A release is a program that runs as the host's user.
+      #expect(Bearer.passerBy.may(scope) == (scope != .deploy))
     }
   }
 

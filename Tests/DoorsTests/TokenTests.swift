@@ -61,8 +61,13 @@ struct TokenTests {
     let revoked = try book.revoke("ci", at: now)
     #expect(revoked.id == id)
     #expect(book.liveIDs(at: now) == [] && book[id] != nil && !book.isEmpty)
-    #expect(throws: TokenFault.unknown("ci")) { try book.revoke("ci", at: now) }
-    #expect(throws: TokenFault.self) { try book.revoke(id, at: now) }
+    for word in ["ci", id] {
+      let fault = #expect(throws: TokenFault.self) {
+        try book.revoke(word, at: now + .seconds(60))
+      }
+      #expect(fault?.description == "ci (\(id)) was revoked at 2027-01-15T08:00:00.000Z")
+    }
+    #expect(throws: TokenFault.unknown("other")) { try book.revoke("other", at: now) }
     _ = try book.create("ci", [.read], at: now, until: nil)
     #expect(book.liveIDs(at: now).count == 1)
     #expect(try TokenBook(book.bytes) == book)
@@ -140,7 +145,9 @@ struct TokenTests {
       #expect(throws: TokenFault.openToOthers(path: file.path, mode: "640")) { try file.read() }
       chmod(file.path, 0o600)
       try Data("{".utf8).write(to: URL(filePath: file.path))
-      #expect(throws: TokenFault.self) { try file.read() }
+      let fault = #expect(throws: TokenFault.self) { try file.read() }
+      #expect(fault?.description.contains("\(file.path): bad JSON at byte 1") == true)
+      #expect(fault?.description.contains("apus tokens create") == true)
       // What could not be read is not overwritten either.
       #expect(throws: TokenFault.self) {
         try file.change { book throws(TokenFault) in

@@ -189,13 +189,38 @@ struct TLSTests {
     }
   }
 
-  @Test func `a server without TLS is not taken for one`() async throws {
+  @Test func `a server without TLS is not taken for one, and said to speak http`() async throws {
     let certificates = try TestCertificates()
     try await withServer { server in
-      guard case .untrusted? = fault(client(server, certificates.trust)) else {
-        return #expect(Bool(false), "a plain server was believed")
+      let words = fault(client(server, certificates.trust))?.description ?? "believed"
+      #expect(words.contains("speaks http") && !words.contains("--ca"), "\(words)")
+      #expect(words.contains("http://localhost:\(server.port)"), "\(words)")
+    }
+  }
+
+  @Test func `an expired certificate is not believed, and no authority is asked for`() async throws
+  {
+    let certificates = try TestCertificates()
+    let identity = try TLSIdentity.load(certificates.files("expired"), now: 1_600_000_000) {
+      "\($0)"
+    }
+    try await withSecureServer(identity) { server in
+      for trust in [certificates.trust, certificates.strangersTrust] {
+        let words = fault(client(server, trust))?.description ?? "believed"
+        #expect(words.contains("has expired") && !words.contains("--ca"), "\(words)")
       }
     }
+  }
+
+  @Test func `authorities that are not there are said so, and what holds none`() throws {
+    let certificates = try TestCertificates()
+    func words(_ name: String) -> String {
+      let trust = TLSTrust.authorities(path: certificates.path(name))
+      let client = HTTPClient(.tls(host: "localhost", port: 1), trust: trust)
+      return fault(client)?.description ?? "taken"
+    }
+    #expect(words("none.pem").contains("none.pem: No such file"), "\(words("none.pem"))")
+    #expect(words("door.key").contains("door.key: holds no certificates in PEM"))
   }
 
   // MARK: what strangers send

@@ -158,6 +158,9 @@ struct AccessTests {
     #expect(host.terminate() == 0)
     let listed = try apus("tokens", "list", "--all", "--data", data.path()).output
     #expect(listed.contains("revoked") && listed.contains("expired"))
+    let again = try apus("tokens", "revoke", "ci", "--data", data.path())
+    #expect(again.status == 65 && again.errors.contains("ci (apus_"), "\(again.errors)")
+    #expect(again.errors.contains("was revoked at 2"), "\(again.errors)")
     #expect(!listed.contains(ci) && !listed.contains(brief))
   }
 
@@ -195,6 +198,12 @@ struct AccessTests {
     let read = try apus(
       place[0], place[1], place[2], "--token-file", held, environment: ["APUS_TOKEN": ""])
     #expect(read.status == 0, "\(read.errors)")
+    let warning = "others may read"
+    #expect(read.errors.contains(warning) && read.errors.contains("chmod 600"), "\(read.errors)")
+    chmod(held, 0o600)
+    let kept = try apus(
+      place[0], place[1], place[2], "--token-file", held, environment: ["APUS_TOKEN": ""])
+    #expect(kept.status == 0 && !kept.errors.contains(warning), "\(kept.errors)")
     let scoped = try apus(
       "invoke", "charge", "{}", "--data", data.path(), environment: ["APUS_TOKEN": ci])
     #expect(scoped.status == 1 && scoped.errors.contains("'ingest'"), "\(scoped.errors)")
@@ -221,6 +230,75 @@ struct AccessTests {
     let outcome = try apus(
       "serve", "--worker", worker, "--manifests", manifests, "--data", data.path())
     #expect(outcome.status == 65 && outcome.errors.contains("chmod 600"), "\(outcome.errors)")
+  }
+
+  @Test func `a token file that vanishes opens no door, and the log says so once`() async throws {
+    let data = try HostProcess.temporaryFolder()
+    let ci = try token("ci", "read", in: data)
+    let host = try await host(data: data)
+    #expect(try host.controlDoor.send("GET", "/v1/host", headers: bearer(ci)).status == 200)
+    let path = data.appending(path: "tokens.json").path()
+    let aside = "\(path).aside"
+    #expect(rename(path, aside) == 0)
+    try until(401) { try host.controlDoor.send("GET", "/v1/host", headers: bearer(ci)) }
+    #expect(try host.controlDoor.send("GET", "/v1/host").status == 401)
+    // The socket is the file system's to guard.
+    #expect(try apus("functions", "--data", data.path()).status == 0)
+    #expect(rename(aside, path) == 0)
+    try until(200) { try host.controlDoor.send("GET", "/v1/host", headers: bearer(ci)) }
+    let words = "the token file is gone or empty"
+    #expect(host.said.components(separatedBy: words).count == 2, "\(host.said)")
+    #expect(host.said.contains("apus tokens create"))
+    unlink(path)
+    try until(401) { try host.controlDoor.send("GET", "/v1/host", headers: bearer(ci)) }
+    let other = try token("other", "read", in: data)
+    try until(200) { try host.controlDoor.send("GET", "/v1/host", headers: bearer(other)) }
+    #expect(try host.controlDoor.send("GET", "/v1/host").status == 401)
+    #expect(host.terminate() == 0)
+  }
+
+  @Test(arguments: ["", "  ", " \t\n"])
+  func `a host does not start with a blank token`(blank: String) throws {
+    let outcome = try apus(
+      "serve", "--worker", HostProcess.product("CrashingWorker").path(), "--manifests",
+      HostProcess.manifests([Self.manifest]).path(), "--data",
+      HostProcess.temporaryFolder().path(), "--function-door", "127.0.0.1:0",
+      // Where it starts all the same, this ends it.
+      "--control-door", "127.0.0.1:0", "--ballast", "no size", environment: ["APUS_TOKEN": blank])
+    #expect(outcome.status == 65)
+    #expect(outcome.errors.contains("environment APUS_TOKEN"), "\(outcome.errors)")
+    #expect(outcome.errors.contains("unset"), "\(outcome.errors)")
+  }
+
+  @Test func `while there is no token, nothing is deployed over TCP`() async throws {
+    let data = try HostProcess.temporaryFolder()
+    let host = try await host(data: data)
+    let parts = "/v1/executables/\(String(repeating: "0", count: 64))"
+    for (method, path) in [
+      ("GET", parts), ("PUT", parts), ("POST", "/v1/releases"),
+      ("POST", "/v1/releases/1/activate?dryRun=true"),
+    ] {
+      let refused = try host.controlDoor.send(method, path)
+      #expect(refused.status == 403 && code(refused) == "token-needed", "\(method) \(path)")
+    }
+    // Whoever may not deploy may do the rest.
+    #expect(try host.controlDoor.send("POST", "/v1/queues/payments/pause").status == 200)
+    let words = ["rollback", "1", "--dry-run"]
+    let far = try apus(words[0], words[1], words[2], "--host", host.url)
+    #expect(far.status == 1 && far.errors.contains("apus tokens create"), "\(far.errors)")
+    #expect(far.errors.contains("--data"), "\(far.errors)")
+    let near = try apus(words[0], words[1], words[2], "--data", data.path())
+    #expect(near.status == 0, "\(near.errors)")
+    let metrics = try host.controlDoor.send("GET", "/metrics")
+    #expect(
+      String(decoding: metrics.body, as: UTF8.self)
+        .contains(#"apus_access_refused_total{reason="tokenless"} 5"#))
+    let ci = try token("ci", "deploy", in: data)
+    try until(200) {
+      try host.controlDoor.send(
+        "POST", "/v1/releases/1/activate?dryRun=true", headers: bearer(ci))
+    }
+    #expect(host.terminate() == 0)
   }
 
   // MARK: Certificates

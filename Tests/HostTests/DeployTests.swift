@@ -110,7 +110,8 @@ struct DeployTests {
     #expect(refused.status == 65)
     #expect(refused.errors.contains("0.yaml:3:1: unknown key 'concurency'"))
     let body = try JSONSerialization.data(withJSONObject: ["manifests": ["M/a.yaml": bad]])
-    let response = try host.post("/v1/releases", String(decoding: body, as: UTF8.self))
+    let response = try host.post(
+      "/v1/releases", String(decoding: body, as: UTF8.self), locally: true)
     #expect(response.status == 422)
     let problem = try #require(
       try JSONSerialization.jsonObject(with: Data(response.body)) as? [String: Any])
@@ -154,7 +155,7 @@ struct DeployTests {
     let response = try host.post(
       "/v1/releases",
       "{\"manifests\":{\"a.yaml\":\"\(Self.echo)\"},\"executable\":\"\(unknown)\"}"
-        .replacing("\n", with: "\\n"))
+        .replacing("\n", with: "\\n"), locally: true)
     #expect(response.status == 409)
     #expect(String(decoding: response.body, as: UTF8.self).contains("unknown-executable"))
     #expect(host.terminate() == 0)

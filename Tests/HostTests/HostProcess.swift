@@ -9,6 +9,8 @@ final class HostProcess {
   let directory: URL
   let functionDoor: HTTPClient
   let controlDoor: HTTPClient
+  /// The way of those whom the file system lets in: without a token they may deploy there only.
+  let localDoor: HTTPClient
   private let process: Process
   let control: HTTPClient.Address
   let functionAddress: HTTPClient.Address
@@ -58,6 +60,7 @@ final class HostProcess {
     control = try Self.address(addresses["controlDoor"])
     url = try #require(addresses["controlDoor"] as? String)
     controlDoor = HTTPClient(control, trust: trust)
+    localDoor = HTTPClient(.unix(path: directory.appending(path: "control.sock").path()))
   }
 
   private static func address(_ value: Any?) throws -> HTTPClient.Address {
@@ -160,10 +163,10 @@ final class HostProcess {
     return all
   }
 
-  func post(_ path: String, _ body: String = "", headers: [(String, String)] = []) throws
-    -> HTTPClientResponse
-  {
-    try controlDoor.send(
+  func post(
+    _ path: String, _ body: String = "", headers: [(String, String)] = [], locally: Bool = false
+  ) throws -> HTTPClientResponse {
+    try (locally ? localDoor : controlDoor).send(
       "POST", path, headers: [("Content-Type", "application/json")] + headers,
       body: Array(body.utf8))
   }
@@ -204,6 +207,17 @@ final class HostProcess {
     }
     if let failure { throw failure }
     #expect(try isSo())
+  }
+
+  /// Looks until it is so, for what no stream tells, such as files that the host looks at.
+  func untilLooks(_ isSo: () throws -> Bool) throws {
+    let end = ContinuousClock.now + .seconds(60)
+    while try !isSo() {
+      guard ContinuousClock.now < end else {
+        return #expect(Bool(false), "not within a minute: \(said)")
+      }
+      sched_yield()
+    }
   }
 
   func unfinished() throws -> Int {

@@ -35,7 +35,7 @@ struct PermissionTests {
     // A part of an executable is kept, too.
     let bytes = [UInt8](repeating: 7, count: 100)
     let name = Hexadecimal.encoded(SHA256.digest(of: bytes))
-    let part = try host.controlDoor.send(
+    let part = try host.localDoor.send(
       "PUT", "/v1/executables/\(name)?offset=0&size=100", body: Array(bytes[..<50]))
     #expect(part.status < 300, "\(String(decoding: part.body, as: UTF8.self))")
     let names = try FileManager.default.subpathsOfDirectory(atPath: data.path())

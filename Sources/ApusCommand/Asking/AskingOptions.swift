@@ -46,6 +46,12 @@ struct AskingOptions: ParsableArguments {
     }
     let token = text.drop(while: \.isWhitespace).prefix { !$0.isWhitespace }
     guard !token.isEmpty else { throw .badInput("\(tokenFile): holds no token") }
+    // As of a door's key: a group may hold those who may read it.
+    if let mode = Files.status(tokenFile)?.st_mode, mode & S_IFMT == S_IFREG, mode & 0o007 != 0 {
+      Terminal.complain(
+        "warning: \(tokenFile) holds a token and others may read it (mode 0"
+          + String(mode & 0o777, radix: 8) + "); run: chmod 600 \(tokenFile)")
+    }
     return String(token)
   }
 

@@ -2,6 +2,7 @@
 // the command's own faults.
 
 import HTTP
+import Invocations
 
 struct ControlClient {
   private let place: HostPlace
@@ -73,7 +74,10 @@ struct ControlClient {
       case .unreachable(let address, let reason):
         throw .unreachable("no host answers at \(address) (\(reason)): \(place.remedy)")
       case .untrusted: throw .unreachable("\(error)")
-      case .badAuthorities: throw .badInput("\(error)")
+      case .expired(_, let end):
+        let moment = TimeWords.instant(WallTime(milliseconds: Int64(end) * 1000))
+        throw .unreachable("\(error) (it ended at \(moment))")
+      case .plain, .badAuthorities: throw .badInput("\(error)")
       case .timedOut(let doing, let time) where doing.hasPrefix("connecting"):
         throw .unreachable("no host answers within \(time): \(place.remedy)")
       case .timedOut, .cutShort:

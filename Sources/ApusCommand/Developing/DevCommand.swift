@@ -35,7 +35,8 @@ struct DevCommand: ParsableCommand {
     ])
     guard !host.printConfig else {
       let names = Settings.Name.allCases.filter { $0 != .worker }
-      return Terminal.show(settings.table(of: names, token: Environment.token).lines(.output))
+      let token = Environment.variables[Environment.tokenVariable]
+      return Terminal.show(settings.table(of: names, token: token).lines(.output))
     }
     let output = LineWriter(to: STDOUT_FILENO)
     output.begin()

@@ -2,6 +2,7 @@
 // itself, asks the host that works on it, and changes nothing.
 
 import ArgumentParser
+import Doors
 import Glibc
 import HTTP
 import Invocations
@@ -61,24 +62,30 @@ struct DoctorCommand: ParsableCommand {
       let report = try checkup.report()
       var examination = Examination(report, now: TimeWords.now)
       examination.host = HostWord.ask(in: directory, pid: report.surroundings.hostPid)
-      examination.retention = Self.retention
+      look(at: directory, into: &examination)
       if full, report.fault == nil { try readEveryPage(checkup, into: &examination) }
       return examination
     } catch { throw SQLCommand.fault(error) }
   }
 
-  /// What a host would take from here; nil where the settings say what is no length.
-  private static var retention: Retention? {
+  /// What a host would take from here: its tokens, its certificates, how long it would keep what.
+  private func look(at directory: String, into examination: inout Examination) {
+    do throws(TokenFault) {
+      examination.tokens = .success(try TokenFile(dataDirectory: directory).read())
+    } catch {
+      examination.tokens = .failure(error)
+    }
     let environment = Environment.variables
     let path = environment["APUS_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
     do throws(CommandFault) {
       let settings = Settings(
         flags: [:], environment: environment, file: try ConfigFile.find(named: path))
-      return Retention(
+      examination.retention = Retention(
         succeeded: try settings.keeping(.keepSucceeded), dead: try settings.keeping(.keepDead))
+      examination.certificateFiles = try CertificateLook.files(
+        in: settings, now: examination.now)
     } catch {
       // Whatever starts a host says what is mistaken; here it only means not to know.
-      return nil
     }
   }
 

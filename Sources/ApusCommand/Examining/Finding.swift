@@ -1,5 +1,6 @@
 // What an examination finds: a pure function of what was seen, so that each has a test with exact words.
 
+import Doors
 import Invocations
 import Records
 
@@ -41,6 +42,10 @@ struct Examination {
   var retention: Retention?
   var parts = Parts.notAsked
   var soundness: StoreSoundness?
+  /// As they are on disk; nil where nobody looked.
+  var tokens: Result<TokenBook, TokenFault>?
+  /// Of the next start, as far as the settings here tell.
+  var certificateFiles: [CertificateLook] = []
 
   init(_ report: StoreReport, now: WallTime) {
     self.report = report
@@ -52,7 +57,7 @@ struct Examination {
     let found = [
       file, readOnly, disk, ballast, log, damagedLog, copies, freePages, keeping, clock, stop,
       deadLetters, held, undeclared, pauses,
-      hostItself, workers, permissions, sound,
+      hostItself, workers, tokenFile, openDoor, certificates, permissions, sound,
     ].flatMap(\.self)
     guard !found.isEmpty else { return [Finding(.ok, "ok", "nothing is wrong", "")] }
     return Severity.allCases.reversed().flatMap { severity in
@@ -72,6 +77,7 @@ struct Examination {
     static let pauseMax = Duration.seconds(86_400)
     /// The record's clock goes on by itself when the machine's is set back a little.
     static let clockMax = Duration.seconds(5)
+    static let certificateLeftMin = Duration.seconds(14 * 86_400)
   }
 
   var freeBytes: Int { report.freePages * report.pageBytes }

@@ -45,18 +45,24 @@ struct HostAnswers: Equatable {
   var obstacle: String?
   var functions: [Answer]
   var store: Answer
+  /// What it tells of its process and its doors.
+  var itself: Answer
 
-  init(obstacle: String? = nil, functions: [Answer] = [], store: Answer = Answer("{}")) {
+  init(
+    obstacle: String? = nil, functions: [Answer] = [], store: Answer = Answer("{}"),
+    itself: Answer = Answer("{}")
+  ) {
     self.obstacle = obstacle
     self.functions = functions
     self.store = store
+    self.itself = itself
   }
 
   static func take(_ client: ControlClient) throws -> HostAnswers {
     HostAnswers(
       obstacle: try obstacle(client),
       functions: try client.get(["v1", "functions"]).list("items"),
-      store: try client.get(["v1", "store"]))
+      store: try client.get(["v1", "store"]), itself: try client.get(["v1", "host"]))
   }
 
   /// 503 tells what stands in the way; that is an answer here.

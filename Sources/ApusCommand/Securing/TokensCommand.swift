@@ -12,8 +12,8 @@ struct TokensCommand: ParsableCommand {
     abstract: "Makes, lists and revokes tokens of the control door.",
     discussion: """
       A token opens the calls of its scopes: ingest (events, messages, invoke), read (everything \
-      there is to see), operate (pause, retry, cancel, redrive, purge, fire), deploy (releases). \
-      APUS_TOKEN opens all of them.
+      there is to see), operate (pause, retry, cancel, redrive, purge, fire, backup), deploy \
+      (releases). APUS_TOKEN opens all of them.
       Example: apus tokens create nightly-ci --scope ingest,read --expires 90d
       """,
     subcommands: [Create.self, List.self, Revoke.self])
@@ -38,7 +38,7 @@ struct TokensCommand: ParsableCommand {
       abstract: "Makes a token and prints it, this once.",
       discussion: """
         The token is the only line on standard output; what is kept of it is a digest.
-        Example: apus tokens create nightly-ci --scope ingest,read --expires 90d > ci.token
+        Example: (umask 077; apus tokens create nightly-ci --scope ingest,read > ci.token)
         """)
     @Argument(help: "Whose it is; on record with whatever is done with it.") var name: String
     @Option(

@@ -35,7 +35,8 @@ struct ServeCommand: ParsableCommand {
     let settings = try host.settings([.worker: worker, .workerUser: workerUser])
     guard !host.printConfig else {
       let names = Settings.Name.allCases.filter { !Settings.Name.ofBuilding.contains($0) }
-      return Terminal.show(settings.table(of: names, token: Environment.token).lines(.output))
+      let token = Environment.variables[Environment.tokenVariable]
+      return Terminal.show(settings.table(of: names, token: token).lines(.output))
     }
     guard let executable = settings[.worker]?.text else {
       throw CommandFault.usage(

@@ -142,7 +142,7 @@ extension Settings {
     }
     host.functionDoorFiles = try files(.functionDoorCert, .functionDoorKey)
     host.controlDoorFiles = try files(.controlDoorCert, .controlDoorKey)
-    host.token = Environment.token
+    host.token = try Environment.hostToken()
     try read(.durability, into: &host.durability)
     host.retention = Retention(
       succeeded: try keeping(.keepSucceeded), dead: try keeping(.keepDead))

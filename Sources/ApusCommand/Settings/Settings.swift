@@ -197,7 +197,7 @@ extension Settings {
       ])
     }
     table.add([
-      "token", token == nil ? "-" : "(set)",
+      "token", token.map { $0.allSatisfy(\.isWhitespace) ? "(blank)" : "(set)" } ?? "-",
       Table.Cell(token == nil ? "not set" : "environment \(Environment.tokenVariable)", .dim),
     ])
     return table

@@ -17,5 +17,18 @@ enum Environment {
   }
 
   /// Never a flag: those are seen by everybody who may run `ps`.
-  static var token: String? { variables[tokenVariable].flatMap { $0.isEmpty ? nil : $0 } }
+  static var token: String? {
+    variables[tokenVariable].flatMap { $0.allSatisfy(\.isWhitespace) ? nil : $0 }
+  }
+
+  /// Of a host that starts: a variable that is set and blank is a secret that did not arrive, and a
+  /// door that nobody shut.
+  static func hostToken() throws(CommandFault) -> String? {
+    guard token != nil || variables[tokenVariable] == nil else {
+      throw .badInput(
+        "environment \(tokenVariable): is set and blank, and the control door would ask for no token; "
+          + "give it the token, or unset \(tokenVariable)")
+    }
+    return token
+  }
 }

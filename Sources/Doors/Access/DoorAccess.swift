@@ -9,8 +9,10 @@ package import Invocations
 
 /// Who made a call.
 enum Bearer: Sendable, Equatable {
-  /// Nobody was asked: no token exists, or the socket is the file system's to guard.
+  /// Nobody was asked: the socket is the file system's to guard, or the call is for anybody.
   case unasked
+  /// Whoever reaches a TCP door on loopback while no token exists: any user of this machine.
+  case passerBy
   /// With APUS_TOKEN, which may do everything.
   case operatorToken
   case token(Token)
@@ -21,14 +23,18 @@ enum Bearer: Sendable, Equatable {
   }
 
   func may(_ scope: Scope) -> Bool {
-    guard case .token(let token) = self else { return true }
-    return token.scopes.contains(scope)
+    switch self {
+    case .unasked, .operatorToken: true
+    // A release is a program that runs as the host's user, root perhaps.
+    case .passerBy: scope != .deploy
+    case .token(let token): token.scopes.contains(scope)
+    }
   }
 }
 
 /// Why a call was turned away.
 package enum AccessRefusal: String, Sendable, CaseIterable {
-  case missing, unknown, expired, revoked, scope
+  case missing, unknown, expired, revoked, scope, tokenless
 }
 
 /// Of calls that were turned away: one, or how many more since.
@@ -56,6 +62,8 @@ package final class DoorAccess {
   package private(set) var hasNewUses = false
 
   private let operatorToken: [UInt8]?
+  /// Since the host started: whoever removes a file opens no door with it.
+  private var hasHadTokens: Bool
   private let clocks: any Clocks
   /// Not a TCP door on loopback: it asks even when there is no token to show.
   private let isExposed: Bool
@@ -69,6 +77,7 @@ package final class DoorAccess {
   ) {
     self.operatorToken = operatorToken.map { Array($0.utf8) }
     self.book = book
+    hasHadTokens = !book.isEmpty
     uses = TokenUses()
     self.isExposed = isExposed
     self.clocks = clocks
@@ -77,6 +86,7 @@ package final class DoorAccess {
   /// From the next call on; `uses` as they were noted by the host before this one.
   package func replace(_ book: TokenBook, uses noted: TokenUses? = nil) {
     self.book = book
+    hasHadTokens = hasHadTokens || !book.isEmpty
     if let noted { uses = noted }
     uses.keep(book)
   }
@@ -88,8 +98,9 @@ package final class DoorAccess {
 
   /// Whether a call over TCP has to show a token.
   ///
-  /// A revoked one counts: a door does not open because its last token went.
-  var asksOverTCP: Bool { isExposed || operatorToken != nil || !book.isEmpty }
+  /// A revoked one counts, and one whose file is gone: a door does not open because its last token
+  /// went.
+  package var asksOverTCP: Bool { isExposed || operatorToken != nil || hasHadTokens }
 
   /// Over the Unix socket the file system has asked already; the operator's token is asked for where
   /// it is set, and a token that is shown is looked at.
@@ -98,14 +109,15 @@ package final class DoorAccess {
   ) -> Result<Bearer, Denial> {
     let given = headers.all("Authorization")
     let asks = isUnixSocket ? operatorToken != nil : asksOverTCP
-    if given.isEmpty { return asks ? .failure(Denial(.missing)) : .success(.unasked) }
+    let unasked = isUnixSocket ? Bearer.unasked : .passerBy
+    if given.isEmpty { return asks ? .failure(Denial(.missing)) : .success(unasked) }
     guard given.count == 1, let shown = Self.bearerToken(given[0]) else {
       return .failure(Denial(.unknown))
     }
     if let operatorToken, isEqualInConstantTime(Array(shown.utf8), operatorToken) {
       return .success(.operatorToken)
     }
-    if book.isEmpty && !asks { return .success(.unasked) }
+    if !hasHadTokens && !asks { return .success(unasked) }
     return holder(of: shown)
   }
 
@@ -143,7 +155,8 @@ package final class DoorAccess {
       case .missing: "send 'Authorization: Bearer …' with a token of this host or its APUS_TOKEN"
       case .revoked: "\(denial.token?.title ?? "this token") was revoked"
       case .expired: "\(denial.token?.title ?? "this token") has expired"
-      case .unknown, .scope: "the token that came with the call is not one of this host's"
+      case .unknown, .scope, .tokenless:
+        "the token that came with the call is not one of this host's"
       }
     return HTTPProblem(
       status: 401, code: "unauthorized", title: "A token is needed", detail: detail,
@@ -151,9 +164,7 @@ package final class DoorAccess {
   }
 
   func outOfScope(_ bearer: Bearer, _ scope: Scope, call: String, peer: String?) -> HTTPProblem {
-    guard case .token(let token) = bearer else {
-      preconditionFailure("only a token has scopes")
-    }
+    guard case .token(let token) = bearer else { return tokenless(call, peer) }
     note(Denial(.scope, token), call, peer)
     let has = token.scopes.sorted().map(\.rawValue).joined(separator: ", ")
     return HTTPProblem(
@@ -165,6 +176,16 @@ package final class DoorAccess {
           "Bearer realm=\"apus\", error=\"insufficient_scope\", scope=\"\(scope.rawValue)\""
         )
       ]))
+  }
+
+  private func tokenless(_ call: String, _ peer: String?) -> HTTPProblem {
+    note(Denial(.tokenless), call, peer)
+    return HTTPProblem(
+      status: 403, code: "token-needed", title: "Without a token only over the socket",
+      detail:
+        "this host has no token, and anybody on its machine reaches this address: releases are "
+        + "taken over the socket in its data directory alone. Run the command on the host's machine "
+        + "with --data DIR, or make a token with `apus tokens create NAME --scope deploy`")
   }
 
   private func note(_ denial: Denial, _ call: String, _ peer: String?) {

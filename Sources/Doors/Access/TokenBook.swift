@@ -51,8 +51,11 @@ package struct TokenBook: Sendable, Equatable {
     guard
       let place = tokens.firstIndex(where: { $0.id == word })
         ?? tokens.firstIndex(where: { $0.name == word && $0.revokedAt == nil })
+        ?? tokens.lastIndex(where: { $0.name == word })
     else { throw .unknown(word) }
-    guard tokens[place].revokedAt == nil else { throw .alreadyRevoked(tokens[place].title) }
+    if let time = tokens[place].revokedAt {
+      throw .alreadyRevoked(tokens[place].title, at: time)
+    }
     tokens[place].revokedAt = now
     let revoked = tokens[place]
     prune()
@@ -147,12 +150,25 @@ package enum TokenFault: Error, Equatable, CustomStringConvertible {
   case nameTaken(String)
   case tooMany(max: Int)
   case unknown(String)
-  case alreadyRevoked(String)
+  case alreadyRevoked(String, at: WallTime)
   case unreadable(String)
   case openToOthers(path: String, mode: String)
   case file(path: String, reason: String)
 
-  package var description: String {
+  package var description: String { remedy.isEmpty ? problem : "\(problem); \(remedy)" }
+
+  /// What to do about it; empty where the problem says so.
+  package var remedy: String {
+    switch self {
+    case .unreadable:
+      "put back a sound copy, or move the file away and make the tokens anew with "
+        + "`apus tokens create NAME --scope …`"
+    case .openToOthers(let path, _): "run: chmod 600 \(path)"
+    default: ""
+    }
+  }
+
+  package var problem: String {
     switch self {
     case .badName(let name):
       "'\(name)' cannot name a token: it has 1 to 64 letters, digits or . - _ @"
@@ -161,10 +177,10 @@ package enum TokenFault: Error, Equatable, CustomStringConvertible {
     case .nameTaken(let name): "there is a token '\(name)' already: revoke it, or take another name"
     case .tooMany(let max): "\(max) tokens exist, which is all there may be: revoke one"
     case .unknown(let word): "there is no token '\(word)'; `apus tokens list` shows those there are"
-    case .alreadyRevoked(let title): "\(title) is revoked already"
+    case .alreadyRevoked(let title, let time): "\(title) was revoked at \(time.text)"
     case .unreadable(let reason): "the tokens cannot be read: \(reason)"
     case .openToOthers(let path, let mode):
-      "\(path) says who may do what and others may reach it (mode 0\(mode)); run: chmod 600 \(path)"
+      "\(path) says who may do what and others may reach it (mode 0\(mode))"
     case .file(let path, let reason): "\(path): \(reason)"
     }
   }

@@ -16,11 +16,14 @@ package struct TokenFile: Sendable {
   package var usesPath: String { path.replacing("tokens.json", with: "tokens-used.json") }
 
   /// An empty book where there is no file.
-  package func read() throws(TokenFault) -> TokenBook {
+  package func read() throws(TokenFault) -> TokenBook { try find() ?? TokenBook() }
+
+  /// Nil where there is no file.
+  package func find() throws(TokenFault) -> TokenBook? {
     do throws(TokenFault) {
       return try TokenBook(try Self.bytes(of: path))
     } catch .file(_, let reason) where reason == Self.missing {
-      return TokenBook()
+      return nil
     } catch .unreadable(let reason) {
       throw .unreadable("\(path): \(reason)")
     }
