@@ -99,6 +99,7 @@ package struct StoreBackup {
   package init(directory: String, stop: ShellStop = ShellStop()) throws(RecordFault) {
     let path = "\(directory)/apus.db"
     self.stop = stop
+    try Self.refuseWithoutLog(in: directory)
     guard access(path, R_OK) == 0 else {
       let detail = String(cString: strerror(errno))
       let isHeld = LockLook.holder(of: "\(directory)/lock") != nil
@@ -114,6 +115,14 @@ package struct StoreBackup {
       self.connection = connection
     } catch { throw error.fault(at: path) }
     if let fault { throw fault }
+  }
+
+  /// A copy of what is left would look whole.
+  private static func refuseWithoutLog(in directory: String) throws(RecordFault) {
+    let around = StoreSurroundings(of: directory)
+    let log = "\(directory)/apus.db-wal"
+    guard !around.isLogMissing else { throw .logMissing(path: log) }
+    guard !around.isLogGarbled else { throw .logGarbled(path: log) }
   }
 
   package func write(

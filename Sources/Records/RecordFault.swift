@@ -21,6 +21,8 @@ package enum RecordFault: Error, Equatable, Sendable {
   /// Nothing is in a file that was a store.
   case emptied(path: String)
   case logGarbled(path: String)
+  /// A host that did not end cleanly has left one.
+  case logMissing(path: String)
   /// It went while a host worked on it, which left a copy at its end.
   case rescued(path: String, copy: String)
 
@@ -42,6 +44,7 @@ package enum RecordFault: Error, Equatable, Sendable {
     case .emptied: "R014"
     case .logGarbled: "R015"
     case .rescued: "R016"
+    case .logMissing: "R017"
     }
   }
 
@@ -75,6 +78,9 @@ extension RecordFault: CustomStringConvertible {
       "\(path): it went while a host worked on it, which kept what was in it as \(copy)"
     case .logGarbled(let path):
       "\(path): damaged, and what was acknowledged last may stand in it"
+    case .logMissing(let path):
+      "\(path): missing or emptied, though the last host did not end cleanly; what was acknowledged "
+        + "last may have stood in it alone"
     }
   }
 
@@ -104,7 +110,10 @@ extension RecordFault: CustomStringConvertible {
       "put it back with 'mv \(copy) \(path)', or move it away to begin anew"
     case .logGarbled(let path):
       "it was left as it is: restore a backup, or move it aside to go on without what it holds: "
-        + "mv \(path) \(path).damaged"
+        + "mv \(path) \(Evidence.freeName("\(path).damaged") ?? "ELSEWHERE")"
+    case .logMissing(let path):
+      "nothing was changed: put that file back, or restore a backup; to go on without what it held: "
+        + "touch \(LogAbsence.leave(for: path))"
     }
   }
 }

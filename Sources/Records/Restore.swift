@@ -63,6 +63,8 @@ package struct Restore {
       report.schema = content.schema
       report.invocations = content.invocations
       report.unfinished = content.unfinished
+      // What is noted is of the store that was here before.
+      place.noteLogEnd()
     } catch {
       throw restoreFault(error)
     }

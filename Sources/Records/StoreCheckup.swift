@@ -39,6 +39,10 @@ package final class StoreCheckup {
       openingFault = .logGarbled(path: "\(path)-wal")
       return
     }
+    guard !surroundings.isLogMissing else {
+      openingFault = .logMissing(path: "\(path)-wal")
+      return
+    }
     do throws(SQLiteFailure) {
       let connection = try Connection(path: path, readOnly: true)
       try connection.use { () throws(SQLiteFailure) in

@@ -179,7 +179,7 @@ struct DoctorTests {
     let damaged = try finding { $0.surroundings.lostCommits = 12 }
     #expect(damaged.severity == .problem && damaged.message.contains("12 commits"))
     let aside = try finding {
-      $0.surroundings.damagedLog = .init(path: "/x/apus.db-wal.damaged", bytes: 5_000)
+      $0.surroundings.damagedLogs = [.init(path: "/x/apus.db-wal.damaged", bytes: 5_000)]
     }
     #expect(aside.severity == .warning && aside.message.contains("/x/apus.db-wal.damaged, 5.00 kB"))
     let copy = try finding {

@@ -274,8 +274,11 @@ struct DiskTests {
 
   enum Damage: String, CaseIterable {
     case foreignFile, otherProgram, empty, headGarbled, firstPageGarbled, cutShort, newer,
-      logGarbled
+      logGarbled, logGone, logEmptied
     case gone
+
+    /// Only a kill leaves one.
+    var needsLog: Bool { [.logGarbled, .logGone, .logEmptied].contains(self) }
 
     /// In the words of the host, and of `apus doctor`.
     var words: [String] {
@@ -286,6 +289,11 @@ struct DiskTests {
       case .headGarbled, .firstPageGarbled, .cutShort: ["damaged", "restore a backup"]
       case .newer: ["written by a newer Apus (schema 99", "start the newer one"]
       case .logGarbled: ["what was acknowledged last may stand in it", "move it aside"]
+      case .logGone, .logEmptied:
+        [
+          "missing or emptied, though the last host did not end cleanly", "put that file back",
+          "touch",
+        ]
       case .gone: []
       }
     }
@@ -300,11 +308,13 @@ struct DiskTests {
       #expect(try host.post("/v1/queues/echo/messages", "\"\(number)\"").status == 202)
     }
     try host.untilAllHasEnded()
-    if damage == .logGarbled { host.kill() } else { #expect(host.terminate() == 0) }
+    if damage.needsLog { host.kill() } else { #expect(host.terminate() == 0) }
     let data = host.directory
     try harm(data, damage)
     let before = try contents(of: data)
 
+    let early = try HostProcess.apus("doctor", "--data", data.path())
+    #expect(!early.text.contains("nothing that was acknowledged is lost"), "\(early.text)")
     let refused = try start(on: data)
     #expect(refused.status == 1, "\(refused.text)")
     let doctor = try HostProcess.apus("doctor", "--data", data.path())
@@ -338,6 +348,8 @@ struct DiskTests {
     case .newer: try overwrite(store, at: 60, Data([0, 0, 0, 99]))
     case .logGarbled:
       try overwrite(data.appending(path: "apus.db-wal"), at: 0, Data(repeating: 0xEE, count: 32))
+    case .logGone: #expect(unlink(data.appending(path: "apus.db-wal").path()) == 0)
+    case .logEmptied: #expect(truncate(data.appending(path: "apus.db-wal").path(), 0) == 0)
     case .gone: break
     }
   }
@@ -362,6 +374,21 @@ struct DiskTests {
     page.replaceSubrange(100..<108, with: [13, 0, 0, 0, 0, 16, 0, 0])
     return Data(page)
   }()
+
+  @Test func `a start after a kill says so once, and what it took up`() async throws {
+    let host = try await host(more: ["--ballast", "0"])
+    _ = try gate(host)
+    host.kill()
+    let next = try await self.host(on: host.directory, more: ["--ballast", "0"])
+    #expect(next.terminate() == 0)
+    #expect(
+      next.said.contains(
+        "the last host did not end cleanly: what it left is taken up given-back=1 unfinished=1"),
+      "\(next.said)")
+    let third = try await self.host(on: host.directory, more: ["--ballast", "0"])
+    #expect(third.terminate() == 0)
+    #expect(count("did not end cleanly", in: third.said) <= 1, "\(third.said)")
+  }
 
   @Test func `a page garbled in the middle is found by a full reading`() async throws {
     let host = try await host(more: ["--ballast", "0"])
