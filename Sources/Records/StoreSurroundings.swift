@@ -53,8 +53,10 @@ package struct StoreSurroundings: Sendable, Equatable {
   package var isLogMissing = false
   /// What the next start will say of a log that is gone; nil where there is nothing to say.
   package var possibleLoss: String?
-  /// The host that works here; nil where none does.
+  /// The host that works here; nil where none does, or where that is hidden.
   package var hostPid: Int32?
+  /// This user may not look who works here.
+  package var isHidden = false
   /// Wider than they should be.
   package var wide: [Permission] = []
 
@@ -73,6 +75,7 @@ package struct StoreSurroundings: Sendable, Equatable {
     copies = (1...Schema.version).compactMap { Neighbour("\(directory)/apus.db.before-\($0)") }
     damagedLogs = Evidence.names("\(directory)/apus.db-wal.damaged").compactMap { Neighbour($0) }
     hostPid = LockLook.holder(of: "\(directory)/lock")
+    isHidden = Looking.isHidden("\(directory)/lock")
     wide = Self.wide(in: directory)
     // While a host works, what is in the log is on its way.
     if hostPid == nil {

@@ -165,6 +165,16 @@ struct DiskTests {
     defer { umount2(disk.path(), 2) }
     let data = disk.appending(path: "data")
     try FileManager.default.copyItem(at: host.directory, to: data)
+    for name in ["apus.db-wal", "apus.db-shm"] { unlink(data.appending(path: name).path()) }
+    let killed = try await self.host(more: ["--ballast", "0"])
+    #expect(try killed.post("/v1/queues/echo/messages", "\"x\"").status == 202)
+    killed.kill()
+    let left = disk.appending(path: "left")
+    try FileManager.default.createDirectory(at: left, withIntermediateDirectories: true)
+    for name in ["apus.db", "apus.db-wal"] {
+      try FileManager.default.copyItem(
+        at: killed.directory.appending(path: name), to: left.appending(path: name))
+    }
     try #require(mount(nil, disk.path(), nil, Self.remount | Self.readOnly, nil) == 0)
     let refused = try start(on: data)
     #expect(refused.status == 1)
@@ -173,6 +183,20 @@ struct DiskTests {
     #expect(doctor.status == 1)
     #expect(doctor.text.contains("takes no writes"), "\(doctor.text)")
     #expect(doctor.text.contains("remount,rw"), "\(doctor.text)")
+    // What is there can be read and saved all the same.
+    #expect(doctor.text.contains("last stop"), "\(doctor.text)")
+    let sql = try HostProcess.apus(
+      "sql", "SELECT count(*) AS n FROM invocations", "--data", data.path(), "--json")
+    #expect(sql.status == 0, "\(sql.text)")
+    let saved = try HostProcess.temporaryFolder().appending(path: "saved.apus").path()
+    let backup = try HostProcess.apus("backup", saved, "--data", data.path())
+    #expect(backup.status == 0, "\(backup.text)")
+    #expect(backup.text.contains("1 invocations, 0 of them unfinished"), "\(backup.text)")
+    for words in [["backup", "\(saved)2"], ["sql", "SELECT 1"], ["doctor"]] {
+      let answer = try HostProcess.apus(words + ["--data", left.path()])
+      #expect(answer.status == 1, "\(answer.text)")
+      #expect(answer.text.contains("nothing may be written there to read it"), "\(answer.text)")
+    }
     try #require(mount(nil, disk.path(), nil, Self.remount, "size=96m") == 0)
     let next = try await self.host(on: data, more: ["--ballast", "0"])
     #expect(try next.items("/v1/invocations?function=echo").count == 1)
@@ -246,8 +270,10 @@ struct DiskTests {
     #expect(backup.text.contains("21 invocations, 0 of them unfinished"), "\(backup.text)")
     host.kill()
     let place = try HostProcess.temporaryFolder()
+    #expect(access(saved + ".sha256", F_OK) == 0)
     let restore = try HostProcess.apus("restore", saved, "--data", place.path())
     #expect(restore.status == 0, "\(restore.text)")
+    #expect(restore.text.contains("checked against its SHA-256"), "\(restore.text)")
     let next = try await self.host(on: place)
     #expect(try next.get("/v1/invocations/\(id)")["state"] as? String == "succeeded")
     #expect(try next.items("/v1/invocations?function=echo").count == 20)
