@@ -403,9 +403,11 @@ struct DiskTests {
 
   @Test func `a start after a kill says so once, and what it took up`() async throws {
     let host = try await host(more: ["--ballast", "0"])
-    _ = try gate(host)
+    let (_, open) = try gate(host)
     host.kill()
+    try open()
     let next = try await self.host(on: host.directory, more: ["--ballast", "0"])
+    try next.untilAllHasEnded()
     #expect(next.terminate() == 0)
     #expect(
       next.said.contains(
