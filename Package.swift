@@ -100,7 +100,7 @@ let package = Package(
       ]),
     room("Workers", imports: ["Invocations", "Schedules", "WorkerProtocol", "EventLoop"]),
     room(
-      "Records", imports: ["Invocations", "Schedules"],
+      "Records", imports: ["Invocations", "Schedules", "Digests"],
       libraries: [library("GRDB", from: "GRDB.swift"), library("GRDBSQLite", from: "GRDB.swift")]),
     room(
       "Doors",

@@ -86,6 +86,7 @@ extension JSONWriter {
       json.field("bytes", note.bytes)
       json.array("executables") { json in for hash in note.executables { json.value(hash) } }
       json.array("missing") { json in for hash in note.missing { json.value(hash) } }
+      json.field("sha256", note.sha256)
     }
   }
 

@@ -24,10 +24,12 @@ package struct BackupNote: Sendable {
   package var executables: [String]
   /// Of releases that it names, and that were not there to be copied.
   package var missing: [String]
+  /// Of the file; it stands beside it too.
+  package var sha256: String?
 
   package init(
     file: String, takenAt: WallTime, schema: Int, invocations: Int, unfinished: Int, bytes: Int,
-    executables: [String], missing: [String]
+    executables: [String], missing: [String], sha256: String?
   ) {
     self.file = file
     self.takenAt = takenAt
@@ -37,6 +39,7 @@ package struct BackupNote: Sendable {
     self.bytes = bytes
     self.executables = executables
     self.missing = missing
+    self.sha256 = sha256
   }
 }
 

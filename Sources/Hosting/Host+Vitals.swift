@@ -137,6 +137,7 @@ extension BackupNote {
     self.init(
       file: report.path, takenAt: report.takenAt, schema: report.schema,
       invocations: report.invocations, unfinished: report.unfinished, bytes: report.bytes,
-      executables: report.executables, missing: report.missing)
+      executables: report.executables, missing: report.missing,
+      sha256: report.digest?.hexadecimal)
   }
 }

@@ -27,17 +27,37 @@ package final class RunningHost: Sendable {
   package let wide: [StoreSurroundings.Permission]
   /// What people should know of the store, as it was found.
   package let remarks: [String]
+  /// What was acknowledged and is not in the store, or may not be.
+  package let losses: [String]
+  /// What was taken up; nil where the host before ended cleanly, or there was none.
+  package let formerEnd: FormerEnd?
   /// Nothing was there before: on a disk that should have a store it is not mounted, perhaps.
   @LoopActor package var isNewStore: Bool { host.boot == 1 }
   private let settings: HostSettings
   private let store: RecordStore
   private let renewals: RenewalWatch
 
+  /// An end without a word, as by `kill -9` or a loss of power.
+  package struct FormerEnd: Sendable, Equatable {
+    /// Invocations that it owed.
+    package var unfinished: Int
+    /// Of them, those whose attempt ran; it does not count.
+    package var givenBack: Int
+
+    init?(_ recovery: Recovery) {
+      guard !recovery.wasStoppedCleanly else { return nil }
+      unfinished = recovery.unfinished.values.reduce(0, +)
+      givenBack = recovery.interrupted
+    }
+  }
+
   private init(
-    host: Host, addresses: Host.Addresses, release: StartingRelease?, remarks: [String],
+    host: Host, addresses: Host.Addresses, release: StartingRelease?, recovery: Recovery,
     settings: HostSettings, store: RecordStore, renewals: RenewalWatch
   ) {
-    self.remarks = remarks
+    remarks = store.remarks
+    losses = store.losses
+    formerEnd = FormerEnd(recovery)
     self.host = host
     self.release = release
     self.addresses = addresses
@@ -89,7 +109,7 @@ package final class RunningHost: Sendable {
         } catch { return .failure(error) }
       }.get()
       let running = RunningHost(
-        host: host, addresses: addresses, release: release, remarks: opened.store.remarks,
+        host: host, addresses: addresses, release: release, recovery: opened.recovery,
         settings: settings, store: opened.store,
         renewals: RenewalWatch.begin(settings, keys, of: host))
       try running.writeDoors()

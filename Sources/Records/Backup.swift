@@ -17,11 +17,14 @@ package struct BackupReport: Sendable, Equatable {
   package var executables: [String]
   /// Of releases that it names, and that were not there to be copied.
   package var missing: [String]
+  /// Of the file; nil where an older host wrote it.
+  package var digest: BackupDigest?
 
   package init(
     path: String, takenAt: WallTime, schema: Int, invocations: Int, unfinished: Int, bytes: Int,
-    executables: [String], missing: [String]
+    executables: [String], missing: [String], digest: BackupDigest?
   ) {
+    self.digest = digest
     self.path = path
     self.takenAt = takenAt
     self.schema = schema
@@ -42,7 +45,21 @@ extension RecordStore {
   /// Into the folder of backups in the data directory, which is made where it is not, or no more.
   package func backup(named name: String, then: @escaping Answer<BackupReport>) {
     let folder = "\(directory.path)/\(Self.backupFolder)"
-    backup(to: "\(folder)/\(name)", in: folder, .live, then: then)
+    backup(to: "\(folder)/\(name)", in: folder, .live) { result in
+      then(
+        result.map { report in
+          var report = report
+          // Whoever asked may stand in another directory.
+          report.path = Self.absolute(report.path)
+          return report
+        })
+    }
+  }
+
+  private static func absolute(_ path: String) -> String {
+    guard !path.hasPrefix("/"), let own = getcwd(nil, 0) else { return path }
+    defer { free(own) }
+    return "\(String(cString: own))/\(path)"
   }
 
   package static let backupFolder = "backups"
@@ -99,7 +116,9 @@ package struct StoreBackup {
   package init(directory: String, stop: ShellStop = ShellStop()) throws(RecordFault) {
     let path = "\(directory)/apus.db"
     self.stop = stop
+    try Self.refuseWithoutLog(in: directory)
     guard access(path, R_OK) == 0 else {
+      guard errno != EACCES else { throw Looking.denied(path) }
       let detail = String(cString: strerror(errno))
       let isHeld = LockLook.holder(of: "\(directory)/lock") != nil
       throw isHeld && access(path, F_OK) != 0
@@ -107,13 +126,21 @@ package struct StoreBackup {
     }
     let fault: RecordFault?
     do throws(SQLiteFailure) {
-      let connection = try Connection(path: path, readOnly: true)
+      let connection = try Looking.connection(path)
       fault = try connection.use { () throws(SQLiteFailure) in
         try Opening.identityFault(of: connection)
       }
       self.connection = connection
-    } catch { throw error.fault(at: path) }
+    } catch { throw Looking.fault(of: path) ?? error.fault(at: path) }
     if let fault { throw fault }
+  }
+
+  /// A copy of what is left would look whole.
+  private static func refuseWithoutLog(in directory: String) throws(RecordFault) {
+    let around = StoreSurroundings(of: directory)
+    let log = "\(directory)/apus.db-wal"
+    guard !around.isLogMissing else { throw .logMissing(path: log) }
+    guard !around.isLogGarbled else { throw .logGarbled(path: log) }
   }
 
   package func write(
@@ -145,6 +172,10 @@ struct Backup {
   }
 
   func run() throws(RecordFault) -> BackupReport {
+    let digestPath = BackupDigest.path(of: path)
+    guard access(path, F_OK) == 0 || access(digestPath, F_OK) != 0 else {
+      throw .backup(path: digestPath, detail: "the file exists, and nothing is overwritten")
+    }
     let takenAt = MonotonicTime.wall()
     let log = "\(source.path)-wal"
     let logBytesMax = FileSize.bytes(of: log) + StoreLimits.backupLogBytesMax
@@ -164,7 +195,7 @@ struct Backup {
       return BackupReport(
         path: path, takenAt: takenAt, schema: content.schema, invocations: content.invocations,
         unfinished: content.unfinished, bytes: content.bytes, executables: packed.held,
-        missing: packed.missing)
+        missing: packed.missing, digest: try addDigest())
     } catch {
       guard isLogFull else { throw error.fault(at: path) }
       throw .backup(
@@ -173,6 +204,18 @@ struct Backup {
           "the store's log grew by \(StoreLimits.backupLogBytesMax >> 20) MiB meanwhile, which "
           + "it cannot give back before the copy ends; take it when less is written, or to a faster disk"
       )
+    }
+  }
+
+  /// One without its digest would look as if somebody had taken it away.
+  private func addDigest() throws(StoreCopy.Failure) -> BackupDigest {
+    do throws(StoreCopy.Failure) {
+      let digest = try BackupDigest(of: path, isOver: isOver)
+      try digest.write(for: path)
+      return digest
+    } catch {
+      unlink(path)
+      throw error
     }
   }
 }

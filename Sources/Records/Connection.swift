@@ -9,7 +9,11 @@ final class Connection {
   private let stop: Flag?
 
   /// Sees the file as it is: nothing is written until somebody asks for it.
-  init(path: String, readOnly: Bool, stop: Flag? = nil) throws(SQLiteFailure) {
+  ///
+  /// `isStill` of a file that nobody can write to and that has no log: nothing is made beside it.
+  init(
+    path: String, readOnly: Bool, isStill: Bool = false, stop: Flag? = nil
+  ) throws(SQLiteFailure) {
     self.path = path
     self.stop = stop
     var configuration = Configuration()
@@ -20,7 +24,8 @@ final class Connection {
     configuration.busyMode = .timeout(1)
     configuration.allowsUnsafeTransactions = true
     do {
-      queue = try DatabaseQueue(path: path, configuration: configuration)
+      queue = try DatabaseQueue(
+        path: isStill ? Self.still(path) : path, configuration: configuration)
       raw = try queue.inDatabase { try Self.handle(of: $0) }
     } catch {
       throw SQLiteFailure(error)
@@ -36,6 +41,18 @@ final class Connection {
         guard let context else { return 0 }
         return Unmanaged<Flag>.fromOpaque(context).takeUnretainedValue().isRaised ? 1 : 0
       }, Unmanaged.passUnretained(stop).toOpaque())
+  }
+
+  /// As a URI (sqlite.org/uri.html).
+  private static func still(_ path: String) -> String {
+    let safe = path.utf8.map { byte in
+      let isPlain = byte >= 0x41 && byte <= 0x5A || byte >= 0x61 && byte <= 0x7A
+      let isOther = byte >= 0x2D && byte <= 0x39 || byte == 0x5F
+      let digits = String(byte, radix: 16)
+      return isPlain || isOther
+        ? String(UnicodeScalar(byte)) : "%\(byte < 16 ? "0" : "")\(digits)"
+    }
+    return "file:\(safe.joined())?immutable=1"
   }
 
   private static func handle(of database: Database) throws -> OpaquePointer {

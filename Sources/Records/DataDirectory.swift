@@ -1,6 +1,7 @@
 // The directory that holds the store: made for its owner only, and locked against a second host.
 // The lock is the kernel's (flock), so that it goes when its process goes, however it goes.
 import Glibc
+import Invocations
 
 final class DataDirectory: Sendable {
   let path: String
@@ -8,6 +9,8 @@ final class DataDirectory: Sendable {
   private let lock: Monitor<Int32>
   /// A host had a store here before.
   let hadStore: Bool
+  /// Of a former host that did not end cleanly.
+  let logNote: LogNote?
 
   var file: String { "\(path)/apus.db" }
 
@@ -17,9 +20,16 @@ final class DataDirectory: Sendable {
     let lockPath = "\(path)/lock"
     let descriptor = open(lockPath, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     guard descriptor >= 0 else { throw .unusable(path: lockPath, detail: Self.reason()) }
+    do throws(RecordFault) { try Self.claim(descriptor, path) } catch {
+      close(descriptor)
+      throw error
+    }
+    // Only now: until then another host may have been ending here.
+    let note = Self.note(descriptor)
+    hadStore = note.contains(Self.storeWord)
+    logNote = Self.logNote(note)
     lock = Monitor(descriptor)
-    hadStore = Self.note(descriptor).contains(Self.storeWord)
-    try claim(descriptor)
+    writeNote(hasStore: hadStore, logNote)
   }
 
   deinit { release() }
@@ -61,16 +71,35 @@ final class DataDirectory: Sendable {
       : .foreign(path: file)
   }
 
-  /// From now on an empty file here is one that has lost what was in it.
-  func noteStore() { writeNote(lock.withLock { $0 }, hasStore: true) }
+  /// From now on an empty file here is one that has lost what was in it, and so is a missing log.
+  ///
+  /// Said again after each checkpoint, which writes to the file; then it need not be on disk at once.
+  func noteStore(_ durability: Durability, syncing: Bool = true) {
+    writeNote(hasStore: true, LogNote(of: file, isSynced: durability == .disk))
+    if syncing, durability == .disk { syncNote() }
+  }
+
+  /// From now on there may be no log: said before it goes.
+  func noteLogEnd() {
+    writeNote(hasStore: true, nil)
+    syncNote()
+  }
 
   private static let storeWord = "store"
 
   /// The pid is for people; the lock holds without it, also on a full disk.
-  private func writeNote(_ lock: Int32, hasStore: Bool) {
-    let note = Array("\(getpid())\n\(hasStore ? "\(Self.storeWord)\n" : "")".utf8)
-    // Cut only afterwards: at no moment does it say less than before.
-    if pwrite(lock, note, note.count, 0) == note.count { ftruncate(lock, off_t(note.count)) }
+  private func writeNote(hasStore: Bool, _ logNote: LogNote?) {
+    let lines = ["\(getpid())", hasStore ? Self.storeWord : nil, logNote?.line]
+    let note = Array(lines.compactMap(\.self).map { "\($0)\n" }.joined().utf8)
+    lock.withLock { lock in
+      // Cut only afterwards: at no moment does it say less than before.
+      if pwrite(lock, note, note.count, 0) == note.count { ftruncate(lock, off_t(note.count)) }
+    }
+  }
+
+  private func syncNote() {
+    let lock = lock.withLock { $0 }
+    if lock >= 0 { fsync(lock) }
   }
 
   private static let magic = Array("SQLite format 3\u{0}".utf8)
@@ -86,27 +115,36 @@ final class DataDirectory: Sendable {
     }
   }
 
-  private func claim(_ lock: Int32) throws(RecordFault) {
+  private static func claim(_ lock: Int32, _ path: String) throws(RecordFault) {
     guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
       throw errno == EWOULDBLOCK
-        ? .locked(pid: Self.holder(lock), directory: path)
-        : .unusable(path: "\(path)/lock", detail: Self.reason())
+        ? .locked(pid: holder(lock), directory: path)
+        : .unusable(path: "\(path)/lock", detail: reason())
     }
-    writeNote(lock, hasStore: hadStore)
   }
 
-  /// As the lock file tells; to close that lets go of no lock of another descriptor (flock).
-  static func hadStore(in directory: String) -> Bool {
+  /// As the lock file tells.
+  static func hadStore(in directory: String) -> Bool { note(in: directory).contains(storeWord) }
+
+  /// As the lock file tells.
+  static func logNote(in directory: String) -> LogNote? { logNote(note(in: directory)) }
+
+  private static func logNote(_ note: String) -> LogNote? {
+    note.split(separator: "\n").lazy.compactMap { LogNote(line: $0) }.first
+  }
+
+  /// To close the file lets go of no lock of another descriptor (flock).
+  private static func note(in directory: String) -> String {
     let descriptor = open("\(directory)/lock", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else { return false }
+    guard descriptor >= 0 else { return "" }
     defer { close(descriptor) }
-    return note(descriptor).contains(storeWord)
+    return note(descriptor)
   }
 
   private static func holder(_ lock: Int32) -> Int32? { Int32(note(lock).prefix { $0 > " " }) }
 
   private static func note(_ lock: Int32) -> String {
-    var text = [UInt8](repeating: 0, count: 32)
+    var text = [UInt8](repeating: 0, count: 128)
     let count = pread(lock, &text, text.count, 0)
     return String(decoding: text.prefix(max(0, count)), as: UTF8.self)
   }

@@ -13,6 +13,9 @@ struct LogCheck {
     case cut(readable: Int, lost: Int)
   }
 
+  /// A log with one commit is at least so long.
+  static let bytesMin = headerBytes + frameHeaderBytes + 512
+
   private static let headerBytes = 32
   private static let frameHeaderBytes = 24
   /// The first unreadable commit may have been on its way to the disk when the power went.
@@ -27,6 +30,15 @@ struct LogCheck {
     // The log has no locks of SQLite's, which closing it would let go of.
     defer { close(descriptor) }
     return LogCheck(descriptor: descriptor, size: FileSize.bytes(of: path)).verdict()
+  }
+
+  /// Space that a file system gave and nothing was written to.
+  static func isBlank(_ path: String) -> Bool {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    let log = LogCheck(descriptor: descriptor, size: FileSize.bytes(of: path))
+    return log.bytes(at: 0, count: headerBytes).map { log.isBlank($0) } ?? false
   }
 
   private func verdict() -> Verdict {

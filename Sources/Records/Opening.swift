@@ -32,6 +32,19 @@ enum Opening {
     return connection
   }
 
+  /// What can be read of the log goes into the file, and the log begins anew: else what cannot be read
+  /// would stand behind the new commits, and be found again.
+  static func endLog(
+    of connection: Connection, in directory: DataDirectory
+  ) throws(RecordFault) {
+    directory.noteLogEnd()
+    do throws(SQLiteFailure) {
+      try connection.use { () throws(SQLiteFailure) in
+        try connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+      }
+    } catch { throw error.fault(at: directory.file) }
+  }
+
   /// Its statements end early once `stop` is raised.
   static func reader(file: String, stop: Flag) throws(SQLiteFailure) -> Connection {
     let connection = try Connection(path: file, readOnly: true, stop: stop)

@@ -21,6 +21,12 @@ package enum RecordFault: Error, Equatable, Sendable {
   /// Nothing is in a file that was a store.
   case emptied(path: String)
   case logGarbled(path: String)
+  /// A host that did not end cleanly has left one.
+  case logMissing(path: String)
+  /// A file that was to be restored.
+  case badBackup(path: String, flaw: BackupFlaw)
+  /// A log where nothing may be written, so that it cannot be read.
+  case logUnread(path: String)
   /// It went while a host worked on it, which left a copy at its end.
   case rescued(path: String, copy: String)
 
@@ -42,6 +48,9 @@ package enum RecordFault: Error, Equatable, Sendable {
     case .emptied: "R014"
     case .logGarbled: "R015"
     case .rescued: "R016"
+    case .logMissing: "R017"
+    case .badBackup: "R018"
+    case .logUnread: "R019"
     }
   }
 
@@ -75,6 +84,12 @@ extension RecordFault: CustomStringConvertible {
       "\(path): it went while a host worked on it, which kept what was in it as \(copy)"
     case .logGarbled(let path):
       "\(path): damaged, and what was acknowledged last may stand in it"
+    case .badBackup(let path, let flaw): "\(path): not restored: \(flaw.problem)"
+    case .logUnread(let path):
+      "\(path): it holds what is not in the store's file, and nothing may be written there to read it"
+    case .logMissing(let path):
+      "\(path): missing or emptied, though the last host did not end cleanly; what was acknowledged "
+        + "last may have stood in it alone"
     }
   }
 
@@ -104,7 +119,46 @@ extension RecordFault: CustomStringConvertible {
       "put it back with 'mv \(copy) \(path)', or move it away to begin anew"
     case .logGarbled(let path):
       "it was left as it is: restore a backup, or move it aside to go on without what it holds: "
-        + "mv \(path) \(path).damaged"
+        + "mv \(path) \(Evidence.freeName("\(path).damaged") ?? "ELSEWHERE")"
+    case .badBackup(let path, let flaw): flaw.remedy(path)
+    case .logUnread(let path):
+      "copy \(path.directory) to a disk that takes writes, log and all, and ask there"
+    case .logMissing(let path):
+      "nothing was changed: put that file back, or restore a backup; to go on without what it held: "
+        + "touch \(LogAbsence.leave(for: path))"
+    }
+  }
+}
+
+/// Why a file cannot be restored.
+package enum BackupFlaw: Equatable, Sendable {
+  case damaged(String)
+  case empty
+  case foreign
+  case otherDigest(is: String, noted: String)
+  case noDigest
+
+  var problem: String {
+    switch self {
+    case .damaged(let detail): "the backup is damaged (\(detail))"
+    case .empty: "the backup is empty"
+    case .foreign: "it is no backup of a store of Apus"
+    case .otherDigest(let found, let noted):
+      "the backup is not as it was written: its SHA-256 is \(found), and the file beside it says "
+        + noted
+    case .noDigest: "the file beside it holds no SHA-256"
+    }
+  }
+
+  func remedy(_ path: String) -> String {
+    switch self {
+    case .damaged: "take another backup, or copy this one again from where it came"
+    case .empty, .foreign: "name a file that apus backup wrote"
+    case .otherDigest:
+      "take another backup, or copy this one again from where it came, with \(path).sha256; without "
+        + "that file it is restored unproved"
+    case .noDigest:
+      "copy \(path).sha256 again from where it came; without that file it is restored unproved"
     }
   }
 }

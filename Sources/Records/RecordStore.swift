@@ -9,6 +9,8 @@ package final class RecordStore: RecordLog, Sendable {
   package let ballast: Ballast
   /// What people should know of how the store was found.
   package let remarks: [String]
+  /// What was acknowledged and is not in it, or may not be.
+  package let losses: [String]
   private let mailbox: Mailbox
   private let lines: LineRequests
   private let inspections: InspectionRequests
@@ -35,17 +37,18 @@ package final class RecordStore: RecordLog, Sendable {
   ) throws(RecordFault) -> (store: RecordStore, recovery: Recovery) {
     let directory = try DataDirectory(path: path)
     try directory.prepareFile()
-    var remarks = try OpeningRemarks(on: directory.file)
+    var remarks = try OpeningRemarks(on: directory)
     let connection = try Opening.unchanged(file: directory.file, durability: durability)
+    if remarks.endsLog { try Opening.endLog(of: connection, in: directory) }
     remarks.add(try Upgrade(of: connection, tuning, hadStore: directory.hadStore).run())
     let ballast = Ballast(directory: path, bytes: tuning.ballastBytes)
     remarks.note(ballast)
     do throws(SQLiteFailure) {
       let recovery = try Taking(connection: connection, now: tuning.now()).recover()
-      directory.noteStore()
       let hasher = SipHasher(key: recovery.digestKey)
       let store = try RecordStore(
-        directory, connection, hasher, durability, tuning, ballast, remarks.lines, deliver)
+        directory, connection, hasher, durability, tuning, ballast, remarks, deliver)
+      directory.noteStore(durability)
       return (store, recovery)
     } catch {
       throw error.fault(at: directory.file)
@@ -55,11 +58,12 @@ package final class RecordStore: RecordLog, Sendable {
   private init(
     _ directory: DataDirectory, _ connection: Connection, _ hasher: SipHasher,
     _ durability: Durability, _ tuning: RecordTuning, _ ballast: Ballast,
-    _ remarks: [String], _ deliver: @escaping @Sendable (RecordNews) -> Void
+    _ remarks: OpeningRemarks, _ deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.directory = directory
     self.ballast = ballast
-    self.remarks = remarks
+    self.remarks = remarks.lines
+    losses = remarks.losses
     mailbox = Mailbox()
     lines = LineRequests()
     inspections = InspectionRequests()
@@ -68,7 +72,8 @@ package final class RecordStore: RecordLog, Sendable {
 
     let committing = try Writer(
       connection: connection, hasher: hasher, mailbox: mailbox, durability: durability,
-      tuning: tuning, watch: StoreWatch(file: directory.file, ballast: ballast), deliver: deliver)
+      tuning: tuning, watch: StoreWatch(file: directory.file, ballast: ballast),
+      directory: directory, deliver: deliver)
     let reading = try LineReader(
       connection: try Opening.reader(file: directory.file, stop: stop), requests: lines,
       hasher: hasher, deliver: deliver)

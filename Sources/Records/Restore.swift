@@ -13,6 +13,8 @@ package struct RestoreReport: Sendable, Equatable {
   package var unfinished: Int
   package var newest: InvocationID?
   package var executables: [String]
+  /// The file is, to the byte, the one that was written.
+  package var hasDigest = false
 }
 
 package struct Restore {
@@ -38,7 +40,9 @@ package struct Restore {
     try refuseWhereSomethingIs()
     var report = RestoreReport(
       path: file, schema: 0, invocations: 0, unfinished: 0, newest: nil, executables: [])
+    let hasDigest = try checkDigest()
     let source = try opened()
+    report.hasDigest = hasDigest
     var copy = StoreCopy(source: source, path: file)
     copy.isOver = { [stop] in stop.isRaised }
     copy.told = told
@@ -63,6 +67,8 @@ package struct Restore {
       report.schema = content.schema
       report.invocations = content.invocations
       report.unfinished = content.unfinished
+      // What is noted is of the store that was here before.
+      place.noteLogEnd()
     } catch {
       throw restoreFault(error)
     }
@@ -95,27 +101,57 @@ package struct Restore {
     }
   }
 
+  /// True where one was beside it.
+  private func checkDigest() throws(RecordFault) -> Bool {
+    let noted: BackupDigest
+    switch BackupDigest.note(beside: backup) {
+    case .none: return false
+    case .unreadable: throw .badBackup(path: backup, flaw: .noDigest)
+    case .digest(let digest): noted = digest
+    }
+    let found: BackupDigest
+    do throws(StoreCopy.Failure) {
+      found = try BackupDigest(of: backup, isOver: { stop.isRaised })
+    } catch { throw restoreFault(error) }
+    guard found == noted else {
+      throw .badBackup(
+        path: backup, flaw: .otherDigest(is: found.hexadecimal, noted: noted.hexadecimal))
+    }
+    return true
+  }
+
   /// The backup, known to be one that this version can run.
   private func opened() throws(RecordFault) -> Connection {
     guard access(backup, R_OK) == 0 else {
       throw .unusable(path: backup, detail: String(cString: strerror(errno)))
     }
+    guard FileSize.bytes(of: backup) > 0 else { throw .badBackup(path: backup, flaw: .empty) }
     let source: Connection
     let fault: RecordFault?
     do throws(SQLiteFailure) {
-      source = try Connection(path: backup, readOnly: true)
+      source = try Looking.connection(backup)
       fault = try source.use { () throws(SQLiteFailure) in
-        if let fault = try Opening.identityFault(of: source) { return fault }
+        switch try Opening.identityFault(of: source) {
+        case .foreign: return .badBackup(path: backup, flaw: .foreign)
+        case let fault?: return fault
+        case nil: break
+        }
         guard try source.number("PRAGMA user_version") ?? 0 > 0 else {
-          return .foreign(path: backup)
+          return .badBackup(path: backup, flaw: .foreign)
         }
         let damage = try source.statement("PRAGMA integrity_check(1)")
         guard try damage.next(), damage.text() == "ok" else {
-          return .corrupt(path: backup, detail: "its pages do not fit together")
+          return .badBackup(path: backup, flaw: .damaged("its pages do not fit together"))
         }
         return nil
       }
-    } catch { throw error.fault(at: backup) }
+    } catch {
+      switch error.primaryCode {
+      case SQLITE_NOTADB: throw .badBackup(path: backup, flaw: .foreign)
+      case SQLITE_CORRUPT: throw .badBackup(path: backup, flaw: .damaged(error.message))
+      default: throw Looking.fault(of: backup) ?? error.fault(at: backup)
+      }
+    }
     if let fault { throw fault }
     return source
   }

@@ -24,7 +24,7 @@ package final class StoreCheckup {
     // Not opened to find out: to close it would let go of every lock that this process has on it.
     guard access(path, R_OK) == 0 else {
       guard errno != EACCES else {
-        openingFault = .unusable(path: path, detail: String(cString: strerror(EACCES)))
+        openingFault = Looking.denied(path)
         return
       }
       openingFault = try Self.fault(ofMissing: path, surroundings)
@@ -39,14 +39,20 @@ package final class StoreCheckup {
       openingFault = .logGarbled(path: "\(path)-wal")
       return
     }
+    guard !surroundings.isLogMissing else {
+      openingFault = .logMissing(path: "\(path)-wal")
+      return
+    }
     do throws(SQLiteFailure) {
-      let connection = try Connection(path: path, readOnly: true)
+      let connection = try Looking.connection(path)
       try connection.use { () throws(SQLiteFailure) in
         try connection.execute("PRAGMA query_only = 1")
       }
       self.connection = connection
       heedWatch(on: connection)
     } catch {
+      openingFault = Looking.fault(of: path)
+      guard openingFault == nil else { return }
       openingFault = try Self.fault(error, path)
       // Its lock file knows what it was before its first bytes were garbled.
       if openingFault == .foreign(path: path), DataDirectory.hadStore(in: directory) {

@@ -18,13 +18,15 @@ package final class StoreShell {
     // Not opened to find out: to close it would let go of every lock that this process has on it.
     guard access(path, R_OK) == 0 else {
       guard errno == EACCES else { throw .missing(path: path) }
-      throw .store(.unusable(path: path, detail: String(cString: strerror(EACCES))))
+      throw .store(Looking.denied(path))
     }
     guard FileSize.bytes(of: path) > 0 else { throw .missing(path: path) }
     watch = Watch(stop)
     do throws(SQLiteFailure) {
-      connection = try Connection(path: path, readOnly: true)
-    } catch { throw ShellFault(opening: error, path) }
+      connection = try Looking.connection(path)
+    } catch {
+      throw Looking.fault(of: path).map { .store($0) } ?? ShellFault(opening: error, path)
+    }
     var fault: ShellFault?
     do throws(SQLiteFailure) {
       fault = try connection.use { () throws(SQLiteFailure) in

@@ -44,13 +44,19 @@ package struct StoreSurroundings: Sendable, Equatable {
   package var ballastBytes: Int?
   /// Copies from before upgrades.
   package var copies: [Neighbour] = []
-  /// A write-ahead log that was found damaged and set aside.
-  package var damagedLog: Neighbour?
+  /// Write-ahead logs that were found damaged and set aside.
+  package var damagedLogs: [Neighbour] = []
   /// Commits in the log that the next start cannot read; known only while no host works.
   package var lostCommits = 0
   package var isLogGarbled = false
-  /// The host that works here; nil where none does.
+  /// The next start refuses for it.
+  package var isLogMissing = false
+  /// What the next start will say of a log that is gone; nil where there is nothing to say.
+  package var possibleLoss: String?
+  /// The host that works here; nil where none does, or where that is hidden.
   package var hostPid: Int32?
+  /// This user may not look who works here.
+  package var isHidden = false
   /// Wider than they should be.
   package var wide: [Permission] = []
 
@@ -67,11 +73,25 @@ package struct StoreSurroundings: Sendable, Equatable {
     }
     ballastBytes = Neighbour("\(directory)/\(Ballast.name)")?.bytes
     copies = (1...Schema.version).compactMap { Neighbour("\(directory)/apus.db.before-\($0)") }
-    damagedLog = Neighbour("\(directory)/apus.db-wal.damaged")
+    damagedLogs = Evidence.names("\(directory)/apus.db-wal.damaged").compactMap { Neighbour($0) }
     hostPid = LockLook.holder(of: "\(directory)/lock")
+    isHidden = Looking.isHidden("\(directory)/lock")
     wide = Self.wide(in: directory)
     // While a host works, what is in the log is on its way.
-    if hostPid == nil { read(LogCheck.verdict(on: "\(directory)/apus.db-wal")) }
+    if hostPid == nil {
+      read(LogCheck.verdict(on: "\(directory)/apus.db-wal"))
+      readAbsence(in: directory)
+    }
+  }
+
+  private mutating func readAbsence(in directory: String) {
+    let file = "\(directory)/apus.db"
+    guard fileBytes > 0 else { return }
+    switch LogAbsence(of: file, note: DataDirectory.logNote(in: directory)) {
+    case .none: break
+    case .possible: possibleLoss = OpeningRemarks.possibleLoss(of: "\(file)-wal")
+    case .certain: isLogMissing = access(LogAbsence.leave(for: "\(file)-wal"), F_OK) != 0
+    }
   }
 
   private mutating func read(_ verdict: LogCheck.Verdict) {

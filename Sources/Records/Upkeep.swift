@@ -6,6 +6,9 @@ import Invocations
 final class Upkeep {
   private let connection: Connection
   private let tuning: RecordTuning
+  /// Nil where nobody else reaches the file.
+  private let directory: DataDirectory?
+  private let durability: Durability
   private let keysStepEnd: Statement
   private let pruneKeys: Statement
   /// Pages in the write-ahead log, as SQLite's hook last said.
@@ -23,10 +26,13 @@ final class Upkeep {
   private var endedDue: UInt64
 
   init(
-    on connection: Connection, _ tuning: RecordTuning
+    on connection: Connection, _ tuning: RecordTuning, in directory: DataDirectory? = nil,
+    _ durability: Durability = .disk
   ) throws(SQLiteFailure) {
     self.connection = connection
     self.tuning = tuning
+    self.directory = directory
+    self.durability = durability
     pruner = try Pruner(on: connection, tuning.retention)
     merger = try SegmentMerger(on: connection)
     keysDue = tuning.monotonic()
@@ -98,18 +104,24 @@ final class Upkeep {
   func leave(isClean: Bool) {
     // On a full disk the mark is not written, and the next start says that this was no clean end.
     if isClean { try? connection.execute("UPDATE host SET clean = 1") }
-    checkpoint(SQLITE_CHECKPOINT_TRUNCATE)
+    // Before it goes: a kill between the two must not look like a log that was lost.
+    directory?.noteLogEnd()
+    checkpoint(SQLITE_CHECKPOINT_TRUNCATE, isLast: true)
+    if let directory, FileSize.bytes(of: "\(directory.file)-wal") > 0 {
+      directory.noteStore(durability)
+    }
   }
 
   /// A checkpoint that fails leaves the log as it is; the next commit meets the same disk and says
   /// what is wrong with it.
   ///
   /// Only the forced one waits for readers, and not for long.
-  private func checkpoint(_ mode: Int32) {
+  private func checkpoint(_ mode: Int32, isLast: Bool = false) {
     sqlite3_busy_timeout(connection.raw, 100)
     sqlite3_wal_checkpoint_v2(connection.raw, "main", mode, nil, nil)
     sqlite3_busy_timeout(connection.raw, 1_000)
     walPagesCopied = walPages.pointee
+    if !isLast { directory?.noteStore(durability, syncing: false) }
   }
 
   // MARK: What has ended

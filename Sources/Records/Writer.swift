@@ -46,7 +46,7 @@ final class Writer {
 
   init(
     connection: Connection, hasher: SipHasher, mailbox: Mailbox, durability: Durability,
-    tuning: RecordTuning, watch: StoreWatch? = nil,
+    tuning: RecordTuning, watch: StoreWatch? = nil, directory: DataDirectory? = nil,
     deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(SQLiteFailure) {
     self.connection = connection
@@ -57,7 +57,7 @@ final class Writer {
     self.deliver = deliver
     self.watch = watch
     tables = try RecordTables(on: connection, hasher: hasher)
-    upkeep = try Upkeep(on: connection, tuning)
+    upkeep = try Upkeep(on: connection, tuning, in: directory, durability)
   }
 
   /// Returns when the mailbox is closed and all is on disk, or cannot be; then it says how many

@@ -29,6 +29,14 @@ struct ArgumentTests {
     #expect(send.ndjson)
   }
 
+  @Test func `a backup that a host makes is asked for as everything else is`() throws {
+    let backup = try parse(
+      BackupCommand.self, "backup", "x.apus", "--host", "https://h:7443", "--token-file", "t",
+      "--ca",
+      "a.pem", "--json")
+    #expect(backup.asking.tokenFile == "t" && backup.asking.ca == "a.pem" && backup.asking.json)
+  }
+
   @Test func `ndjson has its own content type`() {
     #expect(status("send", "q", "{}", "--ndjson", "--content-type", "text/plain") == 64)
   }

@@ -134,6 +134,14 @@ struct DoctorTests {
           + "/srv/shop/.apus/apus.db' tells"))
   }
 
+  @Test func `where this user may not look, nothing is said of a host`() {
+    var report = StoreReport(directory: "/x")
+    report.surroundings.isHidden = true
+    let lines = DoctorPage(Examination(report, now: now)).lines(presentation)
+    #expect(lines.contains { $0.hasSuffix("not known: this user may not look into the directory") })
+    #expect(!lines.contains { $0.contains("none works on it") })
+  }
+
   @Test func `a file that is no store has its finding in the place of functions`() {
     var report = StoreReport(directory: "/x")
     report.surroundings.fileBytes = 5_000
@@ -179,8 +187,16 @@ struct DoctorTests {
     #expect(readOnly.remedy.contains("remount,rw"))
     let damaged = try finding { $0.surroundings.lostCommits = 12 }
     #expect(damaged.severity == .problem && damaged.message.contains("12 commits"))
+    let words = "the log is gone"
+    let gone = try finding { $0.surroundings.possibleLoss = words }
+    #expect(gone.severity == .problem && gone.code == "log-gone" && gone.message == words)
+    var stopped = sound
+    stopped.stoppedCleanly = false
+    #expect(findings(of: stopped).contains { $0.remedy.contains("nothing that was acknowledged") })
+    stopped.surroundings.possibleLoss = words
+    #expect(!findings(of: stopped).contains { $0.remedy.contains("nothing that was acknowledged") })
     let aside = try finding {
-      $0.surroundings.damagedLog = .init(path: "/x/apus.db-wal.damaged", bytes: 5_000)
+      $0.surroundings.damagedLogs = [.init(path: "/x/apus.db-wal.damaged", bytes: 5_000)]
     }
     #expect(aside.severity == .warning && aside.message.contains("/x/apus.db-wal.damaged, 5.00 kB"))
     let copy = try finding {

@@ -204,6 +204,15 @@ struct AccessTests {
     let kept = try apus(
       place[0], place[1], place[2], "--token-file", held, environment: ["APUS_TOKEN": ""])
     #expect(kept.status == 0 && !kept.errors.contains(warning), "\(kept.errors)")
+    let saved = data.appending(path: "saved.apus").path()
+    let url = try #require(
+      try JSONSerialization.jsonObject(
+        with: Data(contentsOf: data.appending(path: "doors.json"))) as? [String: Any])
+    let backup = try apus(
+      "backup", saved, "--host", try #require(url["controlDoor"] as? String), "--token-file", held,
+      environment: ["APUS_TOKEN": ""])
+    #expect(backup.status == 0, "\(backup.errors)")
+    #expect(FileManager.default.fileExists(atPath: saved + ".sha256"))
     let scoped = try apus(
       "invoke", "charge", "{}", "--data", data.path(), environment: ["APUS_TOKEN": ci])
     #expect(scoped.status == 1 && scoped.errors.contains("'ingest'"), "\(scoped.errors)")

@@ -165,6 +165,16 @@ struct DiskTests {
     defer { umount2(disk.path(), 2) }
     let data = disk.appending(path: "data")
     try FileManager.default.copyItem(at: host.directory, to: data)
+    for name in ["apus.db-wal", "apus.db-shm"] { unlink(data.appending(path: name).path()) }
+    let killed = try await self.host(more: ["--ballast", "0"])
+    #expect(try killed.post("/v1/queues/echo/messages", "\"x\"").status == 202)
+    killed.kill()
+    let left = disk.appending(path: "left")
+    try FileManager.default.createDirectory(at: left, withIntermediateDirectories: true)
+    for name in ["apus.db", "apus.db-wal"] {
+      try FileManager.default.copyItem(
+        at: killed.directory.appending(path: name), to: left.appending(path: name))
+    }
     try #require(mount(nil, disk.path(), nil, Self.remount | Self.readOnly, nil) == 0)
     let refused = try start(on: data)
     #expect(refused.status == 1)
@@ -173,6 +183,20 @@ struct DiskTests {
     #expect(doctor.status == 1)
     #expect(doctor.text.contains("takes no writes"), "\(doctor.text)")
     #expect(doctor.text.contains("remount,rw"), "\(doctor.text)")
+    // What is there can be read and saved all the same.
+    #expect(doctor.text.contains("last stop"), "\(doctor.text)")
+    let sql = try HostProcess.apus(
+      "sql", "SELECT count(*) AS n FROM invocations", "--data", data.path(), "--json")
+    #expect(sql.status == 0, "\(sql.text)")
+    let saved = try HostProcess.temporaryFolder().appending(path: "saved.apus").path()
+    let backup = try HostProcess.apus("backup", saved, "--data", data.path())
+    #expect(backup.status == 0, "\(backup.text)")
+    #expect(backup.text.contains("1 invocations, 0 of them unfinished"), "\(backup.text)")
+    for words in [["backup", "\(saved)2"], ["sql", "SELECT 1"], ["doctor"]] {
+      let answer = try HostProcess.apus(words + ["--data", left.path()])
+      #expect(answer.status == 1, "\(answer.text)")
+      #expect(answer.text.contains("nothing may be written there to read it"), "\(answer.text)")
+    }
     try #require(mount(nil, disk.path(), nil, Self.remount, "size=96m") == 0)
     let next = try await self.host(on: data, more: ["--ballast", "0"])
     #expect(try next.items("/v1/invocations?function=echo").count == 1)
@@ -246,8 +270,10 @@ struct DiskTests {
     #expect(backup.text.contains("21 invocations, 0 of them unfinished"), "\(backup.text)")
     host.kill()
     let place = try HostProcess.temporaryFolder()
+    #expect(access(saved + ".sha256", F_OK) == 0)
     let restore = try HostProcess.apus("restore", saved, "--data", place.path())
     #expect(restore.status == 0, "\(restore.text)")
+    #expect(restore.text.contains("checked against its SHA-256"), "\(restore.text)")
     let next = try await self.host(on: place)
     #expect(try next.get("/v1/invocations/\(id)")["state"] as? String == "succeeded")
     #expect(try next.items("/v1/invocations?function=echo").count == 20)
@@ -274,8 +300,11 @@ struct DiskTests {
 
   enum Damage: String, CaseIterable {
     case foreignFile, otherProgram, empty, headGarbled, firstPageGarbled, cutShort, newer,
-      logGarbled
+      logGarbled, logGone, logEmptied
     case gone
+
+    /// Only a kill leaves one.
+    var needsLog: Bool { [.logGarbled, .logGone, .logEmptied].contains(self) }
 
     /// In the words of the host, and of `apus doctor`.
     var words: [String] {
@@ -286,6 +315,11 @@ struct DiskTests {
       case .headGarbled, .firstPageGarbled, .cutShort: ["damaged", "restore a backup"]
       case .newer: ["written by a newer Apus (schema 99", "start the newer one"]
       case .logGarbled: ["what was acknowledged last may stand in it", "move it aside"]
+      case .logGone, .logEmptied:
+        [
+          "missing or emptied, though the last host did not end cleanly", "put that file back",
+          "touch",
+        ]
       case .gone: []
       }
     }
@@ -300,11 +334,13 @@ struct DiskTests {
       #expect(try host.post("/v1/queues/echo/messages", "\"\(number)\"").status == 202)
     }
     try host.untilAllHasEnded()
-    if damage == .logGarbled { host.kill() } else { #expect(host.terminate() == 0) }
+    if damage.needsLog { host.kill() } else { #expect(host.terminate() == 0) }
     let data = host.directory
     try harm(data, damage)
     let before = try contents(of: data)
 
+    let early = try HostProcess.apus("doctor", "--data", data.path())
+    #expect(!early.text.contains("nothing that was acknowledged is lost"), "\(early.text)")
     let refused = try start(on: data)
     #expect(refused.status == 1, "\(refused.text)")
     let doctor = try HostProcess.apus("doctor", "--data", data.path())
@@ -338,6 +374,8 @@ struct DiskTests {
     case .newer: try overwrite(store, at: 60, Data([0, 0, 0, 99]))
     case .logGarbled:
       try overwrite(data.appending(path: "apus.db-wal"), at: 0, Data(repeating: 0xEE, count: 32))
+    case .logGone: #expect(unlink(data.appending(path: "apus.db-wal").path()) == 0)
+    case .logEmptied: #expect(truncate(data.appending(path: "apus.db-wal").path(), 0) == 0)
     case .gone: break
     }
   }
@@ -362,6 +400,23 @@ struct DiskTests {
     page.replaceSubrange(100..<108, with: [13, 0, 0, 0, 0, 16, 0, 0])
     return Data(page)
   }()
+
+  @Test func `a start after a kill says so once, and what it took up`() async throws {
+    let host = try await host(more: ["--ballast", "0"])
+    let (_, open) = try gate(host)
+    host.kill()
+    try open()
+    let next = try await self.host(on: host.directory, more: ["--ballast", "0"])
+    try next.untilAllHasEnded()
+    #expect(next.terminate() == 0)
+    #expect(
+      next.said.contains(
+        "the last host did not end cleanly: what it left is taken up given-back=1 unfinished=1"),
+      "\(next.said)")
+    let third = try await self.host(on: host.directory, more: ["--ballast", "0"])
+    #expect(third.terminate() == 0)
+    #expect(count("did not end cleanly", in: third.said) <= 1, "\(third.said)")
+  }
 
   @Test func `a page garbled in the middle is found by a full reading`() async throws {
     let host = try await host(more: ["--ballast", "0"])

@@ -113,6 +113,13 @@ final class HostProcess {
   static func apus(
     _ words: String..., environment: [String: String] = [:]
   ) throws -> (status: Int32, text: String) {
+    try apus(words, environment: environment)
+  }
+
+  @discardableResult
+  static func apus(
+    _ words: [String], environment: [String: String] = [:]
+  ) throws -> (status: Int32, text: String) {
     let process = Process()
     process.executableURL = product("apus")
     process.arguments = words

@@ -71,7 +71,10 @@ struct KeepingTests {
     let place = try HostProcess.temporaryFolder().appending(path: "new")
     let restore = try HostProcess.apus("restore", file, "--data", place.path())
     #expect(restore.status == 0, "\(restore.text)")
-    for word in ["events accepted after that are not in it", "keys used since are not known"] {
+    for word in [
+      "events accepted after that are not in it", "keys used since are not known",
+      "no tokens came with it", "apus tokens create", "checked against its SHA-256",
+    ] {
       #expect(restore.text.contains(word), "\(restore.text)")
     }
     let next = try await self.host(on: place, manifests)
@@ -101,6 +104,14 @@ struct KeepingTests {
     let backup = try HostProcess.apus("backup", file, "--data", host.directory.path())
     #expect(backup.status == 0, "\(backup.text)")
     #expect(backup.text.contains("1 invocations, 0 of them unfinished"), "\(backup.text)")
+    unlink(file + ".sha256")
+    let place = try HostProcess.temporaryFolder()
+    try Data("{}".utf8).write(to: place.appending(path: "tokens.json"))
+    let restore = try HostProcess.apus("restore", file, "--data", place.path())
+    #expect(
+      restore.text.contains("without its digest: \(file).sha256 is not beside it"),
+      "\(restore.text)")
+    #expect(!restore.text.contains("no tokens came with it"), "\(restore.text)")
     let none = try HostProcess.apus(
       "backup", file + "2", "--data", HostProcess.temporaryFolder().path())
     #expect(none.status == 1 && none.text.contains("No such file"), "\(none.text)")

@@ -113,13 +113,19 @@ struct BackupTests {
     #expect(access(store, F_OK) != 0, "nothing is there under its name")
     #expect(fault("\(place.path)/none", place.path)?.code == "R005")
     try file("\(place.path)/text", Array("dear diary, today I wrote a file".utf8))
-    #expect(fault("\(place.path)/text", place.path) != nil)
+    let text = "\(place.path)/text"
+    #expect(fault(text, place.path) == .badBackup(path: text, flaw: .foreign))
+    try file("\(place.path)/empty", [])
+    let empty = RecordFault.badBackup(path: "\(place.path)/empty", flaw: .empty)
+    #expect(fault("\(place.path)/empty", place.path) == empty)
+    #expect("\(empty)".contains("the backup is empty; name a file that apus backup wrote"))
     let damaged = open(path, O_RDWR | O_CLOEXEC)
     let garbage = [UInt8](repeating: 0xA5, count: 3_000)
     #expect(pwrite(damaged, garbage, garbage.count, 3 * 4_096) == garbage.count)
     #expect(close(damaged) == 0)
+    unlink("\(path).sha256")
     wrong = Restore(of: path, into: place.path).result { _ in .success("live") }
-    guard case .failure(.corrupt(path, _)) = wrong else {
+    guard case .failure(.badBackup(path, .damaged)) = wrong else {
       Issue.record("\(wrong)")
       return
     }
@@ -139,7 +145,83 @@ struct BackupTests {
     #expect(throws: RecordFault.closed) {
       try backup.write(to: path, .live) { _, _ in stop.interrupt() }
     }
-    for name in [path, "\(path).partial"] { #expect(access(name, F_OK) != 0) }
+    for name in [path, "\(path).partial", "\(path).sha256"] {
+      #expect(access(name, F_OK) != 0)
+    }
+  }
+
+  // MARK: Digests
+
+  private func restore(_ path: String) -> Result<RestoreReport, RecordFault> {
+    do {
+      return Restore(of: path, into: try Folder().path).result { .success($0) }
+    } catch { return .failure(.closed) }
+  }
+
+  private func backedUp() throws -> (test: TestStore, path: String, report: BackupReport) {
+    let test = try TestStore()
+    for number in Int64(1)...40 {
+      try test.write(.accept(accepted(number, data: [UInt8](repeating: 0x7A, count: 30_000))))
+    }
+    let path = "\(test.folder.path)/copy.apus"
+    return (test, path, try store(test).write(to: path, .live))
+  }
+
+  @Test func `a byte changed within a value is found by the digest beside the backup`() throws {
+    let (test, path, _) = try backedUp()
+    #expect(try restore(path).get().hasDigest)
+    var bytes = content(of: path)
+    let run = [UInt8](repeating: 0x7A, count: 3_000)
+    let place = try #require(
+      stride(from: 0, to: bytes.count - run.count, by: 500).first {
+        Array(bytes[$0..<$0 + run.count]) == run
+      })
+    bytes[place + 7] = 0x79
+    try file(path, bytes)
+    guard case .failure(.badBackup(path, .otherDigest(let found, let noted))) = restore(path) else {
+      Issue.record("not seen")
+      return
+    }
+    #expect(found != noted)
+    unlink("\(path).sha256")
+    // Its pages fit together: without the digest nobody can tell, and that is said.
+    #expect(try !restore(path).get().hasDigest)
+    try file("\(path).sha256", Array("what was it".utf8))
+    guard case .failure(.badBackup(path, .noDigest)) = restore(path) else {
+      Issue.record("not seen")
+      return
+    }
+    withExtendedLifetime(test) {}
+  }
+
+  @Test func `the digest is sha256sum's, private, and overwrites nothing`() throws {
+    let (test, path, report) = try backedUp()
+    let digest = try #require(report.digest)
+    let note = String(decoding: content(of: "\(path).sha256"), as: UTF8.self)
+    #expect(note == "\(digest.hexadecimal)  copy.apus\n" && digest.hexadecimal.count == 64)
+    var status = stat()
+    #expect(stat("\(path).sha256", &status) == 0 && status.st_mode & 0o777 == 0o600)
+    let words = ["-c", "cd '\(test.folder.path)' && sha256sum -c copy.apus.sha256 && touch well"]
+    try spawn("/bin/sh", words).wait()
+    #expect(access("\(test.folder.path)/well", F_OK) == 0)
+    #expect(digest.line(for: "/x/a\\b\nc") == "\\\(digest.hexadecimal)  a\\\\b\\nc\n")
+    unlink(path)
+    #expect(
+      throws: RecordFault.backup(
+        path: "\(path).sha256", detail: "the file exists, and nothing is overwritten")
+    ) { try store(test).write(to: path, .live) }
+  }
+
+  @Test func `a host in a directory of its own tells the whole path`() throws {
+    let folder = try Folder()
+    let own = try #require(getcwd(nil, 0))
+    defer { free(own) }
+    let up = String(cString: own).split(separator: "/").map { _ in ".." }.joined(separator: "/")
+    let (store, _) = try RecordStore.open(directory: "\(up)\(folder.path)") { _ in }
+    defer { store.close() }
+    let report = try answer { store.backup(named: "saved.apus", then: $0) }
+    #expect(report.path.hasPrefix("/") && report.path.hasSuffix("/backups/saved.apus"))
+    #expect(access("\(report.path).sha256", F_OK) == 0)
   }
 }
 

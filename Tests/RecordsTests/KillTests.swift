@@ -47,6 +47,7 @@ struct KillTests {
       let test = try TestStore(in: own)
       #expect(!test.recovery.wasStoppedCleanly)
       #expect(test.recovery.boot == 2)
+      #expect(test.store.losses.isEmpty)
       let acceptedMin = (durable + 1) / 2
       let endedMin = durable / 2
       let ids = "SELECT count(*) FROM accepted WHERE id <= \(acceptedMin)"

@@ -46,8 +46,8 @@ struct LogCheckTests {
     }
     #expect(readable > 0 && lost > 1)
     let test = try TestStore(in: folder)
-    #expect(test.store.remarks.count == 1)
-    #expect(test.store.remarks.first?.contains("\(lost) that followed cannot be read") == true)
+    #expect(test.store.losses.count == 1)
+    #expect(test.store.losses.first?.contains("\(lost) that followed cannot be read") == true)
     #expect(FileSize.bytes(of: "\(log).damaged") == size)
     #expect(try #require(try test.number("SELECT count(*) FROM accepted")) < 40)
   }

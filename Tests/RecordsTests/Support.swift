@@ -95,12 +95,14 @@ final class TestStore: Sendable {
   let store: RecordStore
   let recovery: Recovery
 
-  init(in folder: Folder? = nil, tuning: RecordTuning = RecordTuning()) throws {
+  init(
+    in folder: Folder? = nil, tuning: RecordTuning = RecordTuning(), durability: Durability = .os
+  ) throws {
     self.folder = try folder ?? Folder()
     let news = NewsBox()
     self.news = news
     (store, recovery) = try RecordStore.open(
-      directory: self.folder.path, durability: .os, tuning: tuning
+      directory: self.folder.path, durability: durability, tuning: tuning
     ) { news.put($0) }
   }
 

@@ -187,7 +187,7 @@ final class DevSession {
           host.remarked = { log.remarked($0) }
         })
       self.running = running
-      complain(running.remarks)
+      complain(running.losses + running.remarks)
       greet(running.addresses, manifests)
     } catch HostFault.workers(let reason) {
       complain([ink(.red, "the workers do not start: ") + reason])

@@ -54,7 +54,10 @@ struct DoctorPage {
   }
 
   private var host: String {
-    guard let pid = report.surroundings.hostPid else { return "none works on it" }
+    guard let pid = report.surroundings.hostPid else {
+      return report.surroundings.isHidden
+        ? "not known: this user may not look into the directory" : "none works on it"
+    }
     return "process \(pid) works on it"
   }
 

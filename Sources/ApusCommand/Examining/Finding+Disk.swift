@@ -39,7 +39,13 @@ extension Examination {
           "copy \(report.directory) first; a host that starts goes on without them and keeps the log "
             + "as it is. Restore a backup, or send again what was acknowledged last"))
     }
-    if let aside = report.surroundings.damagedLog {
+    if report.fault == nil, let words = report.surroundings.possibleLoss {
+      found.append(
+        Finding(
+          .problem, "log-gone", words,
+          "copy \(report.directory) first; a host that starts goes on without it, and says so"))
+    }
+    for aside in report.surroundings.damagedLogs {
       found.append(
         Finding(
           .warning, "log-set-aside",

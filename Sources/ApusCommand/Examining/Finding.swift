@@ -197,8 +197,14 @@ struct Examination {
     return [
       Finding(
         .note, "stopped-abruptly", "the last host did not stop in order",
-        "start one: it takes up what ran, and nothing that was acknowledged is lost")
+        isLogWhole
+          ? "start one: it takes up what ran, and nothing that was acknowledged is lost"
+          : "start one: it takes up what ran, as far as it is there")
     ]
+  }
+
+  private var isLogWhole: Bool {
+    report.surroundings.possibleLoss == nil && report.surroundings.lostCommits == 0
   }
 
   private var permissions: [Finding] {

@@ -14,27 +14,21 @@ struct BackupCommand: ParsableCommand {
     abstract: "Writes the store, as it is at this moment, into one new file.",
     discussion: """
       With or without a host, which works on meanwhile. The file holds every invocation and the \
-      executable of the live release, is checked before it gets its name, and overwrites nothing. \
-      Settings, manifests' files and secrets are not in it. `apus restore` puts it back.
+      executable of the live release, is checked before it gets its name, and overwrites nothing; \
+      FILE.sha256 beside it is for `apus restore`, which puts it back, and `sha256sum -c`. Tokens, \
+      settings, manifests' files and secrets are not in it. The store is read in --data; with --host \
+      the host there is asked, for a store that is gone from its place.
       Example: apus backup /var/backups/shop-$(date +%F).apus
       """)
 
   @Argument(help: ArgumentHelp("The file to write.", valueName: "file"))
   var file: String
-  @Option(
-    help: ArgumentHelp(
-      "The host's directory, where the store is (default: .apus).", valueName: "dir"))
-  var data: String?
-  @Option(
-    help: ArgumentHelp(
-      "Ask the host there, for a store that is gone from its place.", valueName: "url"))
-  var host: String?
+  @OptionGroup var asking: AskingOptions
   @Option(
     help: ArgumentHelp(
       "Executables in it: of the live release, of all that are kept, or none.",
       valueName: "live|all|none"))
   var executables = Choice.live
-  @Flag(help: "Print what was written as one JSON object.") var json = false
 
   enum Choice: String, ExpressibleByArgument, CaseIterable {
     case live, all, none
@@ -42,26 +36,33 @@ struct BackupCommand: ParsableCommand {
 
   func run() throws {
     let began = MonotonicTime.now
-    if let host {
-      return try show(askHost(at: HostPlace.find(host: host, dataDirectory: "")), began)
-    }
-    let directory = try AskingOptions.directory(data)
+    if asking.host != nil { return try show(askHost(), began) }
+    let directory = try AskingOptions.directory(asking.data)
     try show(write(directory), began)
   }
 
   /// The host writes it where it keeps such files, and from there it comes to where it was wanted.
-  private func askHost(at place: HostPlace) throws -> BackupReport {
-    guard Files.status(file, followingLinks: false) == nil else {
-      throw CommandFault.failed("\(file): the file exists, and nothing is overwritten")
+  private func askHost() throws -> BackupReport {
+    for path in [file, BackupDigest.path(of: file)]
+    where Files.status(path, followingLinks: false) != nil {
+      throw CommandFault.failed("\(path): the file exists, and nothing is overwritten")
     }
-    let client = ControlClient(place, readTimeout: .seconds(24 * 3600))
+    let client = try asking.client(readTimeout: .seconds(24 * 3600))
     var report = try BackupReport(client.post(["v1", "backups"]))
     // Another machine, or another disk: then it stays where it is, and that is told.
     if link(report.path, file) == 0 {
+      try Self.moveDigest(report, to: file)
       unlink(report.path)
       report.path = file
     }
     return report
+  }
+
+  /// It names the file, so that it is written anew.
+  private static func moveDigest(_ report: BackupReport, to file: String) throws(CommandFault) {
+    guard let digest = report.digest else { return }
+    do throws(RecordFault) { try digest.note(for: file) } catch { throw .failed("\(error)") }
+    unlink(BackupDigest.path(of: report.path))
   }
 
   private func write(_ directory: String) throws(CommandFault) -> BackupReport {
@@ -89,7 +90,7 @@ struct BackupCommand: ParsableCommand {
   private func show(_ report: BackupReport, _ began: UInt64) {
     let page = BackupPage(
       report, milliseconds: Int64((MonotonicTime.now - began) / 1_000_000))
-    Terminal.show(json ? [page.json] : page.lines)
+    Terminal.show(asking.json ? [page.json] : page.lines)
     if report.path != file { Terminal.complain("the host wrote it to \(report.path)") }
   }
 }
@@ -110,6 +111,7 @@ struct BackupPage {
       "\(Table.harmless(report.path)): \(counts), \(BenchWords.bytes(report.bytes)), checked, in "
         + TimeWords.length(milliseconds: milliseconds)
     ]
+    if let digest = report.digest { lines.append("SHA-256 \(digest.hexadecimal), also beside it") }
     switch report.executables.count {
     case 0: lines.append("no executable is in it: a restored host needs --worker")
     case 1: lines.append("with the executable of 1 release; a rollback needs --executables all")
@@ -135,6 +137,7 @@ struct BackupPage {
       json.field("tookMs", milliseconds)
       json.array("executables") { json in for hash in report.executables { json.value(hash) } }
       json.array("missing") { json in for hash in report.missing { json.value(hash) } }
+      json.field("sha256", report.digest?.hexadecimal)
     }
     return json.text
   }
@@ -166,6 +169,6 @@ extension BackupReport {
       invocations: Int(answer.number("invocations") ?? 0),
       unfinished: Int(answer.number("unfinished") ?? 0),
       bytes: Int(answer.number("bytes") ?? 0), executables: answer.texts("executables"),
-      missing: answer.texts("missing"))
+      missing: answer.texts("missing"), digest: answer["sha256"].map { BackupDigest($0) })
   }
 }

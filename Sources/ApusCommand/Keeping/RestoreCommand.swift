@@ -3,6 +3,7 @@
 
 import ArgumentParser
 import Doors
+import Glibc
 import Invocations
 import Records
 import Releases
@@ -38,7 +39,11 @@ struct RestoreCommand: ParsableCommand {
       guard !stop.isRaised else { throw CommandFault.interrupted }
       throw CommandFault.failed("\(error)")
     }
-    Terminal.show(json ? [Self.json(report)] : Self.lines(report, now: TimeWords.now))
+    let hasTokens = access("\(directory)/tokens.json", F_OK) == 0
+    Terminal.show(
+      json
+        ? [Self.json(report)]
+        : Self.lines(report, of: file, hasTokens: hasTokens, now: TimeWords.now))
   }
 
   /// Under the hash that it really has, whatever it was said to have.
@@ -48,10 +53,15 @@ struct RestoreCommand: ParsableCommand {
     } catch { return .failure(.unusable(path: path, detail: error.reason)) }
   }
 
-  static func lines(_ report: RestoreReport, now: WallTime) -> [String] {
+  static func lines(
+    _ report: RestoreReport, of file: String, hasTokens: Bool, now: WallTime
+  ) -> [String] {
     var lines = [
       "\(Table.harmless(report.path)): \(report.invocations) invocations, \(report.unfinished) of "
         + "them unfinished, checked"
+        + (report.hasDigest
+          ? " against its SHA-256"
+          : ", without its digest: \(Table.harmless(BackupDigest.path(of: file))) is not beside it")
     ]
     lines.append(
       report.takenAt.map { "as of \($0.text), \(TimeWords.relative($0, to: now))" }
@@ -65,8 +75,13 @@ struct RestoreCommand: ParsableCommand {
         ? "no executable came with it: start the host with --worker"
         : "with \(report.executables.count) executable"
           + (report.executables.count == 1 ? "" : "s") + " of releases",
-    ]
+      "settings, manifests' files and secrets are not in a backup",
+    ] + (hasTokens ? [] : [noTokens])
   }
+
+  private static let noTokens =
+    "no tokens came with it: over TCP the control door lets everybody in until you copy tokens.json of "
+    + "the former directory here, run 'apus tokens create', or set APUS_TOKEN"
 
   static func json(_ report: RestoreReport) -> String {
     var json = JSONWriter()
@@ -77,6 +92,7 @@ struct RestoreCommand: ParsableCommand {
       json.field("invocations", report.invocations)
       json.field("unfinished", report.unfinished)
       json.field("newestAt", report.newest?.time.text)
+      json.field("digestChecked", report.hasDigest)
       json.array("executables") { json in for hash in report.executables { json.value(hash) } }
     }
     return json.text

@@ -74,7 +74,13 @@ struct ServeCommand: ParsableCommand {
     if onLoop({ running.isNewStore }) {
       logger.notice("a new store was made", metadata: ["data": "\(settings.dataDirectory)"])
     }
+    for loss in running.losses { logger.error("\(loss)") }
     for remark in running.remarks { logger.warning("\(remark)") }
+    if let end = running.formerEnd {
+      logger.notice(
+        "the last host did not end cleanly: what it left is taken up",
+        metadata: ["unfinished": "\(end.unfinished)", "given-back": "\(end.givenBack)"])
+    }
     if let release = running.release { Self.tell(release, logger) }
     Self.tell(running.wide, logger)
     logger.info(
