@@ -103,7 +103,7 @@ struct RetentionTests {
     #expect(try ids("finished", in: folder) == [1, 4])
   }
 
-  @Test func `what a manifest keeps goes for functions, too, that the store has not met yet`() throws {
+  @Test func `what a manifest keeps goes for functions that the store meets later`() throws {
     let folder = try Folder()
     let test = try TestStore(in: folder)
     let connection = try Connection(path: "\(folder.path)/apus.db", readOnly: false)
