@@ -7,7 +7,8 @@ import WorkerProtocol
 
 @Suite(.timeLimit(.minutes(5))) struct PrintingTests {
   /// A sanitizer takes the signals of the crashing child for itself.
-  private static let isSanitized = dlsym(nil, "__tsan_init") != nil
+  private static let isSanitized =
+    dlsym(nil, "__tsan_init") != nil || dlsym(nil, "__asan_init") != nil
 
   /// The lines of each invocation, as `level: message`, up to the given number of ends.
   private func lines(

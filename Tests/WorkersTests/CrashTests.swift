@@ -10,7 +10,8 @@ import Testing
 @LoopActor
 struct CrashTests {
   /// A sanitizer in the worker takes its signals before Swift's backtracer can.
-  private nonisolated static let isSanitized = dlsym(nil, "__tsan_init") != nil
+  private nonisolated static let isSanitized =
+    dlsym(nil, "__tsan_init") != nil || dlsym(nil, "__asan_init") != nil
 
   @Test(.enabled(if: !isSanitized))
   func `the log of the culprit has the message and the backtrace`() async throws {
