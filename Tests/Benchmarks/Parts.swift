@@ -16,7 +16,7 @@ extension Benchmarks {
         name: "ingest: a line of NDJSON to an event", count: 20_000, allocationsMax: 2.6,
         run: ingest),
       Part(
-        name: "HTTP: a request of 16 fields and its body read", count: 50_000, allocationsMax: 80,
+        name: "HTTP: a request of 16 fields and its body read", count: 50_000, allocationsMax: 8.5,
         run: requests),
       Part(name: "route: a call finds its function", count: 50_000, allocationsMax: 6, run: route),
       Part(name: "JSON: 263 bytes validated", count: 200_000, allocationsMax: 0.1, run: json),
