@@ -72,7 +72,7 @@ enum Misbehaving {
       let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
       guard file >= 0, flock(file, LOCK_EX) == 0 else { throw Reject("no lock on \(path)") }
       context.logger.info("\(getpid())")
-      while true { try await Task.sleep(for: .seconds(3600)) }
+      await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
     }
     // Says all that it can of its secret.
     Handler("Blab") { (name: String, context) in
