@@ -61,6 +61,7 @@ let package = Package(
       name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
     .target(name: "CCrash"),
     .target(name: "CConfine"),
+    .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
 
     // Words: what every room speaks.
     room("Invocations"),
@@ -100,7 +101,7 @@ let package = Package(
       ]),
     room("Workers", imports: ["Invocations", "Schedules", "WorkerProtocol", "EventLoop"]),
     room(
-      "Records", imports: ["Invocations", "Schedules", "Digests"],
+      "Records", imports: ["Invocations", "Schedules", "Digests", "CSQLite"],
       libraries: [library("GRDB", from: "GRDB.swift"), library("GRDBSQLite", from: "GRDB.swift")]),
     room(
       "Doors",

@@ -36,7 +36,7 @@ final class InProcessWorkers: WorkerPool {
 
   // MARK: The port
 
-  func hasRoom(for function: FunctionDeclaration) -> Bool { true }
+  func hasRoom(for function: Shared<FunctionDeclaration>) -> Bool { true }
 
   func start(_ assignment: Assignment) -> Int32 {
     note(assignment)

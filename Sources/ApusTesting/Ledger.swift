@@ -80,14 +80,14 @@ final class Ledger: RecordLog {
 
   private func note(_ change: RecordChange) {
     switch change {
-    case .accept(let acceptance): begin(acceptance)
+    case .accepted(let acceptance): begin(acceptance.value)
     case .start(let start): stories[start.id]?.state = .running
     case .goOn(let attempt, _, let state, let due, _):
       stories[attempt.invocation]?.state = state
       stories[attempt.invocation]?.due = due
       stories[attempt.invocation]?.attempts.append(attempt)
       stories[attempt.invocation]?.error = attempt.error
-    case .end(let ending): end(ending)
+    case .ended(let ending): end(ending.value)
     case .log(let line): stories[line.invocation]?.logs.append(line)
     case .duplicate(let id): stories[id]?.duplicates += 1
     case .release(let id, let due):

@@ -32,27 +32,34 @@ extension Dispatcher {
       }
     }
     if let timer { changes.append(.timer(timer)) }
-    let works = entering + originals
-    let answer = { answered(Self.answer(items, works)) }
-    guard !changes.isEmpty else { return afterAllOnDisk(answer) }
-    let durability = durability(of: works, timer)
+    guard !changes.isEmpty else {
+      return afterAllOnDisk { answered(Self.answer(items, entering, originals)) }
+    }
+    let durability = durability(of: entering, originals, timer)
     // Nothing was promised that the disk would have to keep.
     guard durability != .memory else {
       record(changes, entering: entering, durability: durability)
-      return answer()
+      return answered(Self.answer(items, entering, originals))
     }
-    record(changes, entering: entering, durability: durability, then: answer)
+    record(
+      changes, entering: entering, durability: durability,
+      then: .acknowledge(items, originals: originals, answered))
   }
 
   /// The firmest of what goes together; a timer's mark is what keeps an instant from firing twice.
-  private func durability(of works: [Work], _ timer: TimerAdvance?) -> Durability {
-    guard timer == nil else { return .disk }
-    return works.lazy.map(\.acceptance.durability).min() ?? .disk
+  private func durability(
+    of entering: [Work], _ originals: [Work], _ timer: TimerAdvance?
+  ) -> Durability {
+    guard timer == nil, !entering.isEmpty || !originals.isEmpty else { return .disk }
+    let firmest = entering.reduce(Durability.memory) { min($0, $1.acceptance.durability) }
+    return originals.reduce(firmest) { min($0, $1.acceptance.durability) }
   }
 
-  private static func answer(_ items: [Accepted], _ works: [Work]) -> Result<[Accepted], Refusal> {
+  static func answer(
+    _ items: [Accepted], _ entering: [Work], _ originals: [Work]
+  ) -> Result<[Accepted], Refusal> {
     // The commit failed: the disk has none of the request, because one append is all or nothing.
-    works.contains(where: \.wasRefused)
+    entering.contains(where: \.wasRefused) || originals.contains(where: \.wasRefused)
       ? .failure(.storeStalled(reason: "the record could not be written")) : .success(items)
   }
 
@@ -73,7 +80,7 @@ extension Dispatcher {
     listener.callBegan(work.id)
     let desk = desk(named: proposal.function)
     let isNext = desk.map { $0.isFree && $0.mayStart(at: clocks.monotonic) } ?? false
-    guard let desk, isNext, work.due <= clocks.wall, workers.hasRoom(for: desk.declaration) else {
+    guard let desk, isNext, work.due <= clocks.wall, workers.hasRoom(for: desk.declared) else {
       return record(changes, entering: [work], durability: work.acceptance.durability)
     }
     record(changes, durability: work.acceptance.durability)
@@ -85,7 +92,9 @@ extension Dispatcher {
     if isDraining { return .draining }
     if let stalledReason { return .storeStalled(reason: stalledReason) }
     if log.backlog >= RecordLimits.backlogMax { return .busy }
-    var wanted: [ObjectIdentifier: Int] = [:]
+    // The events of a request are mostly one function's: only where it changes is anything looked up.
+    var wanted: (desk: FunctionDesk?, count: Int) = (nil, 0)
+    var earlier: [ObjectIdentifier: Int] = [:]
     for proposal in proposals {
       guard let desk = desk(named: proposal.function), desk.isDeclared else {
         return .unknownFunction(proposal.function)
@@ -95,16 +104,18 @@ extension Dispatcher {
         return .payloadTooLarge(
           function: proposal.function, bytes: bytes, bytesMax: desk.declaration.payloadBytesMax)
       }
-      wanted[ObjectIdentifier(desk), default: 0] += 1
+      if wanted.desk !== desk {
+        if let former = wanted.desk { earlier[ObjectIdentifier(former)] = wanted.count }
+        wanted = (desk, earlier[ObjectIdentifier(desk)] ?? 0)
+      }
+      wanted.count += 1
       if let path = missingKey(of: proposal, at: desk) {
         return .keyMissing(function: proposal.function, path: path)
       }
       if proposal.priority != nil, desk.declaration.order != nil {
         return .orderedFunction(proposal.function)
       }
-      guard
-        desk.unfinished + wanted[ObjectIdentifier(desk), default: 0] <= desk.declaration.queueLimit
-      else {
+      guard desk.unfinished + wanted.count <= desk.declaration.queueLimit else {
         return .queueFull(function: proposal.function, limit: desk.declaration.queueLimit)
       }
       if keys.isFull, keyText(of: proposal) != nil { return .keysFull }
@@ -198,9 +209,13 @@ extension Dispatcher {
       return (item, nil)
     }
     let work = Work(acceptance(of: proposal))
-    var stored = work.acceptance
-    stored.call = proposal.storedCall
-    changes.append(.accept(stored))
+    if proposal.call == proposal.storedCall {
+      changes.append(.accepted(work.accepted))
+    } else {
+      var stored = work.acceptance
+      stored.call = proposal.storedCall
+      changes.append(.accept(stored))
+    }
     enrol(work)
     let item = Accepted(event: proposal.event.id, invocation: work.id, isDuplicate: false)
     return (item, work)
@@ -208,23 +223,22 @@ extension Dispatcher {
 
   private func acceptance(of proposal: Proposal) -> Acceptance {
     let now = clocks.wall
-    let declaration = desk(named: proposal.function)?.declaration
-    let policy = declaration?.retry ?? RetryPolicy()
+    let desk = desk(named: proposal.function)
+    let policy = desk?.declaration.retry ?? RetryPolicy()
     let isCall = proposal.call != nil
     let dueAt = max(now, proposal.dueAt ?? now)
     let standing = standing(
       of: proposal.event, priority: proposal.priority, at: proposal.function, dueAt)
-    var acceptance = Acceptance(
+    return Acceptance(
       id: ids.next(at: now), function: proposal.function, trigger: proposal.trigger,
       queue: proposal.queue, event: proposal.event, call: proposal.call,
-      key: key(of: proposal, keep: declaration?.idempotency.keep ?? .zero, now: now),
+      key: key(of: proposal, keep: desk?.declaration.idempotency.keep ?? .zero, now: now),
       cause: proposal.cause, redriveOf: proposal.redriveOf, hops: proposal.hops, createdAt: now,
-      dueAt: quietEnd(of: standing, dueAt, declaration),
+      dueAt: quietEnd(of: standing, dueAt, desk?.declaration.debounce),
       attemptsMax: isCall && !policy.attemptsAreGiven ? 1 : policy.attemptsMax,
       priority: proposal.priority, standing: standing,
-      durability: declaration.map(durability) ?? durability)
-    if let fields = declaration?.fields { acceptance.fields = fields }
-    return acceptance
+      durability: desk.map { durability(of: $0.declaration) } ?? durability,
+      fields: desk?.declaration.fields ?? [])
   }
 
   /// How an event stands among the others of its function, under the manifest of this moment.
@@ -257,6 +271,6 @@ extension Dispatcher {
       keys.remember(key, for: work.id, keep: keep)
     }
     desk(of: work)?.unfinished += 1
-    observer.saw(.accepted(work.acceptance))
+    observer.saw(.accepted(work.accepted))
   }
 }

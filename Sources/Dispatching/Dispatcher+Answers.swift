@@ -129,7 +129,7 @@ extension Dispatcher {
     case .failure(let failure): return fail(attempt, failure, used)
     }
     leave(attempt)
-    _ = apply(.succeeded(attempt: attempt.name.attempt), to: attempt.work, attempt.declaration)
+    _ = apply(.succeeded(attempt: attempt.name.attempt), to: attempt.work, attempt.declared)
     var ending = ending(
       of: attempt.work, attempt: ended(attempt, .succeeded, nil, used), error: nil)
     ending.result = stored(value)
@@ -151,7 +151,7 @@ extension Dispatcher {
     if attempt.hasTimedOut, failure.kind != .timedOut { failure = timeout(of: attempt) }
     leave(attempt)
     let number = attempt.name.attempt
-    let effect = apply(.failed(attempt: number, failure), to: attempt.work, attempt.declaration)
+    let effect = apply(.failed(attempt: number, failure), to: attempt.work, attempt.declared)
     let record = ended(attempt, outcome(of: failure.kind), failure.error, used)
     follow(effect, attempt, record, error: failure.error)
   }
@@ -159,14 +159,14 @@ extension Dispatcher {
   private func cancelled(_ attempt: RunningAttempt, _ used: Used) {
     leave(attempt)
     let number = attempt.name.attempt
-    let effect = apply(.cancelled(attempt: number), to: attempt.work, attempt.declaration)
+    let effect = apply(.cancelled(attempt: number), to: attempt.work, attempt.declared)
     follow(effect, attempt, ended(attempt, .cancelled, nil, used), error: nil)
   }
 
   func giveBack(_ attempt: RunningAttempt, because reason: String) {
     leave(attempt)
     let number = attempt.name.attempt
-    let effect = apply(.returned(attempt: number), to: attempt.work, attempt.declaration)
+    let effect = apply(.returned(attempt: number), to: attempt.work, attempt.declared)
     attempt.work.due = attempt.work.acceptance.dueAt
     let error = ErrorRecord(code: "returned", message: reason)
     follow(effect, attempt, ended(attempt, .returned, error, .unknown), error: error)

@@ -7,7 +7,7 @@ import Invocations
 extension Dispatcher {
   /// Starts a batch as soon as it is full, or when the first of it has waited long enough.
   func pumpBatches(_ desk: FunctionDesk) {
-    while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declaration) {
+    while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declared) {
       guard let rule = desk.declaration.batch else { return }
       let isFull = gather(desk, rule)
       guard isFull || desk.gathered.endsAt(rule).map({ $0 <= clocks.wall }) ?? false,
@@ -42,10 +42,10 @@ extension Dispatcher {
     let run = BatchRun(count: batch.count)
     var attempts: [RunningAttempt] = []
     for work in batch {
-      guard case .run(let number) = apply(.claimed, to: work, desk.declaration) else { continue }
+      guard case .run(let number) = apply(.claimed, to: work, desk.declared) else { continue }
       let attempt = RunningAttempt(
         work: work, name: AttemptName(id: work.id, attempt: number),
-        declaration: desk.declaration, startedAt: clocks.wall, deadline: deadline,
+        declared: desk.declared, startedAt: clocks.wall, deadline: deadline,
         release: release)
       attempt.batch = run
       attempts.append(attempt)

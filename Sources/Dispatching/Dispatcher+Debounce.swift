@@ -16,9 +16,9 @@ extension Dispatcher {
 
   /// When it may run: after the quiet time, at the latest `atMost` after the first.
   func quietEnd(
-    of standing: Standing, _ dueAt: WallTime, _ declaration: FunctionDeclaration?
+    of standing: Standing, _ dueAt: WallTime, _ rule: DebounceRule?
   ) -> WallTime {
-    guard let debounce = standing.debounce, let rule = declaration?.debounce else { return dueAt }
+    guard let debounce = standing.debounce, let rule else { return dueAt }
     let quiet = dueAt + rule.quiet
     guard let atMost = rule.atMost else { return quiet }
     return max(dueAt, min(quiet, debounce.since + atMost))
@@ -62,7 +62,7 @@ extension Dispatcher {
     work.replaces = nil
     guard desk.quiet.remove(former.id) != nil else { return beginAnew(work, at: desk) }
     let replaced = live[former.id] ?? stub(of: former, work.acceptance)
-    _ = apply(.cancelled(attempt: nil), to: replaced, desk.declaration)
+    _ = apply(.cancelled(attempt: nil), to: replaced, desk.declared)
     var ending = ending(of: replaced, attempt: nil, error: nil)
     ending.reason = .replaced
     ending.replacedBy = work.id

@@ -29,26 +29,30 @@ extension Dispatcher {
     desk?.unfinished -= 1
     if let key = work.acceptance.key { keys.finish(key.digest, of: work.id) }
     leaving[work.id] = work
-    let changes: [RecordChange] = [.end(ending)] + emission.duplicates.map { .duplicate($0) }
+    let ended = Shared(ending)
+    var changes: [RecordChange] = [.ended(ended)]
+    for id in emission.duplicates { changes.append(.duplicate(id)) }
     let durability = work.children.reduce(work.acceptance.durability) {
       min($0, $1.acceptance.durability)
     }
     // Callers of a function that promises nothing need not wait for the disk.
     let isTold = work.acceptance.durability == .memory
-    record(changes, entering: work.children, durability: durability) { [self] in
-      left(work, ending, isTold ? [] : waiting)
-    }
-    if isTold { for listener in waiting { listener.callEnded(.ended(ending)) } }
+    record(
+      changes, entering: work.children, durability: durability,
+      then: .leave(work, ended, isTold ? [] : waiting))
+    if isTold { for listener in waiting { listener.callEnded(.ended(ended.value)) } }
     touch(work)
   }
 
   /// The end is on disk, or refused for good.
-  private func left(_ work: Work, _ ending: Ending, _ waiting: [any CallListener]) {
+  func left(_ work: Work, _ ending: Shared<Ending>, _ waiting: [any CallListener]) {
     defer { leaving[work.id] = nil }
     desk(of: work)?.noteGone(work)
     work.children = []
-    let refusal = CallOutcome.refused(.storeStalled(reason: "the record could not be written"))
-    for listener in waiting { listener.callEnded(work.wasRefused ? refusal : .ended(ending)) }
+    for listener in waiting {
+      let refusal = CallOutcome.refused(.storeStalled(reason: "the record could not be written"))
+      listener.callEnded(work.wasRefused ? refusal : .ended(ending.value))
+    }
     guard !work.wasRefused else { return }
     observer.saw(.ended(ending, acceptedAt: work.acceptance.createdAt))
   }
@@ -56,7 +60,7 @@ extension Dispatcher {
   /// Ends work that never ran.
   func refuse(_ work: Work, _ reason: DeathReason, _ error: ErrorRecord) {
     guard let desk = desk(of: work) else { return }
-    _ = apply(.refused(reason), to: work, desk.declaration)
+    _ = apply(.refused(reason), to: work, desk.declared)
     end(work, ending(of: work, attempt: nil, error: error))
   }
 
@@ -124,12 +128,12 @@ extension Dispatcher {
         text: $0, digest: hasher.digest(function: function.name, key: $0), body: nil,
         expiresAt: now + function.idempotency.keep)
     }
-    var acceptance = Acceptance(
+    let acceptance = Acceptance(
       id: ids.next(at: now), function: function.name, trigger: "queue:\(queue)", queue: queue,
       event: event, key: key, cause: work.id, hops: work.acceptance.hops + 1, createdAt: now,
-      dueAt: quietEnd(of: standing, dueAt, function), attemptsMax: function.retry.attemptsMax,
-      standing: standing, durability: durability(of: function))
-    acceptance.fields = function.fields
+      dueAt: quietEnd(of: standing, dueAt, function.debounce),
+      attemptsMax: function.retry.attemptsMax,
+      standing: standing, durability: durability(of: function), fields: function.fields)
     return Work(acceptance)
   }
 

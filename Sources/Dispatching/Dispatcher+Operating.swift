@@ -86,7 +86,7 @@ extension Dispatcher {
       if !attempt.hasTimedOut { stop(attempt) }
       return true
     }
-    _ = apply(.cancelled(attempt: nil), to: work, desk.declaration)
+    _ = apply(.cancelled(attempt: nil), to: work, desk.declared)
     end(work, ending(of: work, attempt: nil, error: nil))
     settle()
     return true
@@ -114,7 +114,7 @@ extension Dispatcher {
     guard record.state == .held, !isDraining, live[id] == nil, leaving[id] == nil,
       let desk = desks[record.acceptance.function], let work = unfinishedWork(record, at: desk)
     else { return false }
-    _ = apply(.resumed, to: work, desk.declaration)
+    _ = apply(.resumed, to: work, desk.declared)
     work.due = clocks.wall
     live[id] = work
     self.record([.release(id, due: work.due)], entering: [work])
@@ -184,7 +184,7 @@ extension Dispatcher {
     enrol(work)
     let item = Accepted(event: work.acceptance.event.id, invocation: work.id, isDuplicate: false)
     record(
-      [.accept(work.acceptance), .redriven(letter.id, as: work.id, by: wish.action)],
+      [.accepted(work.accepted), .redriven(letter.id, as: work.id, by: wish.action)],
       entering: [work]
     ) { [self] in
       if work.wasRefused { redriven.forget(letter.id) }

@@ -95,14 +95,14 @@ extension Dispatcher {
   private func reached(_ sequence: UInt64) {
     onDisk = max(onDisk, sequence)
     logBacklog.reached(sequence)
-    while let first = waitingForDisk.first, first.sequence <= sequence {
-      waitingForDisk.removeFirst()
+    while let next = waitingForDisk.first?.sequence, next <= sequence {
+      let first = waitingForDisk.removeFirst()
       for work in first.entering where !work.wasRefused && !work.invocation.isFinal {
         work.isEntering = false
         enterLine(work)
         touch(work)
       }
-      first.told?()
+      tell(first)
     }
   }
 
@@ -141,7 +141,17 @@ extension Dispatcher {
     let refused = waitingForDisk.filter(isRefused)
     waitingForDisk.removeAll(where: isRefused)
     // Only now: who is told may ask for the next thing at once.
-    for waiting in refused { waiting.told?() }
+    for waiting in refused { tell(waiting) }
+  }
+
+  private func tell(_ waiting: WaitingForDisk) {
+    switch waiting.then {
+    case .nothing: break
+    case .acknowledge(let items, let originals, let answered):
+      answered(Self.answer(items, waiting.entering, originals))
+    case .leave(let work, let ending, let callers): left(work, ending, callers)
+    case .tell(let told): told()
+    }
   }
 
   /// Before rows are asked for again after a read that failed.

@@ -28,7 +28,7 @@ extension Dispatcher {
     if desk.declaration.batch != nil {
       pumpBatches(desk)
     } else {
-      while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declaration) {
+      while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declared) {
         guard let work = nextWork(at: desk) else { break }
         if canStart(work, at: desk) { start(work, at: desk) }
       }
@@ -85,7 +85,7 @@ extension Dispatcher {
 
   /// False when the work ended here instead of starting.
   func canStart(_ work: Work, at desk: FunctionDesk) -> Bool {
-    guard workers.hasRoom(for: desk.declaration) else { return false }
+    guard workers.hasRoom(for: desk.declared) else { return false }
     if work.acceptance.hops >= Self.hopsMax {
       let error = ErrorRecord(
         code: "hops", message: "the event has come through \(Self.hopsMax) functions: a loop?")
@@ -101,11 +101,11 @@ extension Dispatcher {
   }
 
   func start(_ work: Work, at desk: FunctionDesk) {
-    guard case .run(let number) = apply(.claimed, to: work, desk.declaration) else { return }
+    guard case .run(let number) = apply(.claimed, to: work, desk.declared) else { return }
     let name = AttemptName(id: work.id, attempt: number)
     let remaining = desk.declaration.timeout.nanoseconds
     let attempt = RunningAttempt(
-      work: work, name: name, declaration: desk.declaration, startedAt: clocks.wall,
+      work: work, name: name, declared: desk.declared, startedAt: clocks.wall,
       deadline: clocks.monotonic.addingReportingOverflow(remaining).partialValue,
       release: release)
     running[name] = attempt
@@ -141,9 +141,9 @@ extension Dispatcher {
 
   func assignment(of attempt: RunningAttempt, remaining: UInt64) -> Assignment {
     Assignment(
-      name: attempt.name, function: attempt.declaration,
+      name: attempt.name, declared: attempt.declared,
       attemptsMax: attempt.work.acceptance.attemptsMax,
-      failures: attempt.work.invocation.failures, acceptance: attempt.work.acceptance,
+      failures: attempt.work.invocation.failures, accepted: attempt.work.accepted,
       remainingNanoseconds: remaining)
   }
 
@@ -152,13 +152,13 @@ extension Dispatcher {
   /// A change that the state cannot take is a mistake of this room, not of a user: the fence has
   /// let through what it should have stopped.
   func apply(
-    _ change: Invocation.Change, to work: Work, _ declaration: FunctionDeclaration
+    _ change: Invocation.Change, to work: Work, _ declared: Shared<FunctionDeclaration>
   ) -> Invocation.Effect {
     // Only a failure needs it, and the system's is a call into the kernel.
     let chance = if case .failed = change { self.chance() } else { 0.0 }
     let rule = RetryRule(
-      policy: declaration.retry, attemptsMax: work.acceptance.attemptsMax,
-      onCrash: declaration.onCrash, now: clocks.wall, chance: chance)
+      policy: declared.value.retry, attemptsMax: work.accepted.value.attemptsMax,
+      onCrash: declared.value.onCrash, now: clocks.wall, chance: chance)
     do {
       return try work.invocation.apply(change, retrying: rule)
     } catch {

@@ -49,7 +49,7 @@ extension Dispatcher {
     if let opens = desk.rateOpens(at: clocks.monotonic) {
       return WaitingCause(.rate(value: nil), until: wall(atMonotonic: opens))
     }
-    if !workers.hasRoom(for: declaration) { return WaitingCause(.noWorker(reason: nil)) }
+    if !workers.hasRoom(for: desk.declared) { return WaitingCause(.noWorker(reason: nil)) }
     if let rule = declaration.batch, let end = desk.gathered.endsAt(rule) {
       return WaitingCause(.batch(size: rule.size), until: end)
     }

@@ -71,7 +71,18 @@ package final class Dispatcher {
     var sequence: UInt64
     /// Work that may enter its line then.
     var entering: [Work]
-    var told: (() -> Void)?
+    var then: Then
+
+    /// What every event waits for has cases of its own: a closure would take memory for each.
+    enum Then {
+      case nothing
+      case acknowledge(
+        [Accepted], originals: [Work], (Result<[Accepted], Refusal>) -> Void)
+      case leave(Work, Shared<Ending>, [any CallListener])
+      case tell(() -> Void)
+
+      var isNothing: Bool { if case .nothing = self { true } else { false } }
+    }
   }
 
   package init(
@@ -198,21 +209,28 @@ package final class Dispatcher {
   /// Appends, remembers the number, and tells when it is on disk.
   func record(
     _ changes: [RecordChange], entering: [Work] = [], durability: Durability = .disk,
-    then told: (() -> Void)? = nil
+    then told: @escaping () -> Void
+  ) {
+    record(changes, entering: entering, durability: durability, then: .tell(told))
+  }
+
+  func record(
+    _ changes: [RecordChange], entering: [Work] = [], durability: Durability = .disk,
+    then: WaitingForDisk.Then = .nothing
   ) {
     guard !isClosed else { return }
-    let isAwaited = told != nil || !entering.isEmpty
+    let isAwaited = !then.isNothing || !entering.isEmpty
     appended = log.append(changes, CommitTerms(isAwaited: isAwaited, durability: durability))
     for work in entering { work.isEntering = true }
-    guard !entering.isEmpty || told != nil else { return }
+    guard isAwaited else { return }
     waitingForDisk.append(
-      WaitingForDisk(sequence: appended, entering: entering, told: told))
+      WaitingForDisk(sequence: appended, entering: entering, then: then))
   }
 
   /// Runs `told` once everything appended so far is on disk.
   func afterAllOnDisk(_ told: @escaping () -> Void) {
     guard onDisk < appended else { return told() }
-    waitingForDisk.append(WaitingForDisk(sequence: appended, entering: [], told: told))
+    waitingForDisk.append(WaitingForDisk(sequence: appended, entering: [], then: .tell(told)))
   }
 
   /// The monotonic time at which `tick` has something to do; nil when only news can change that.
@@ -236,7 +254,7 @@ package final class Dispatcher {
   /// The monotonic time at which the function may start something, if time alone brings it.
   private func nextStart(at desk: FunctionDesk, _ now: WallTime, _ monotonic: UInt64) -> UInt64? {
     let opens = desk.rateOpens(at: monotonic)
-    guard opens != nil || desk.mayStart(at: monotonic), workers.hasRoom(for: desk.declaration)
+    guard opens != nil || desk.mayStart(at: monotonic), workers.hasRoom(for: desk.declared)
     else { return nil }
     // Lines that are not read on have nothing to wait for but an end.
     var due = desk.lanes?.isFull == true ? nil : desk.lines.nextDue

@@ -5,7 +5,7 @@ import DequeModule
 import Invocations
 
 final class FunctionDesk {
-  private(set) var declaration: FunctionDeclaration
+  private(set) var declared: Shared<FunctionDeclaration>
   var lines: PriorityLines
   /// Where its events are ordered or limited by a value; nil where they are all alike.
   private(set) var lanes: Lanes?
@@ -68,7 +68,7 @@ final class FunctionDesk {
     _ declaration: FunctionDeclaration, unfinished: Int, hasher: SipHasher,
     laneLimits: LaneLimits, emptyAt: UInt64?
   ) {
-    self.declaration = declaration
+    declared = Shared(declaration)
     self.unfinished = unfinished
     self.hasher = hasher
     self.laneLimits = laneLimits
@@ -83,6 +83,8 @@ final class FunctionDesk {
     }
   }
 
+  var declaration: FunctionDeclaration { declared.value }
+
   /// What another declaration changes for the work that waits: where its events are gathered by
   /// another rule its line has to be read anew, and where they are ordered or limited by another its
   /// running attempts have to be noted as well.
@@ -90,7 +92,7 @@ final class FunctionDesk {
 
   func adopt(_ declaration: FunctionDeclaration, at now: UInt64) -> Adoption {
     let batchChanged = self.declaration.batch != declaration.batch
-    self.declaration = declaration
+    declared = Shared(declaration)
     isDeclared = true
     bucketRule = declaration.rate.flatMap { $0.per == nil ? TokenBucket.Rule($0) : nil }
     if let bucketRule { bucket.adopt(bucketRule, at: now) }

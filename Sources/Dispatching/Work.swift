@@ -4,7 +4,7 @@
 package import Invocations
 
 package final class Work {
-  package private(set) var acceptance: Acceptance
+  private(set) var accepted: Shared<Acceptance>
   package internal(set) var invocation: Invocation
   /// Its function's, once somebody has asked for it.
   unowned var desk: FunctionDesk?
@@ -27,14 +27,15 @@ package final class Work {
   /// What it emitted, until that is on disk: refused with it, if it comes to that.
   var children: [Work] = []
 
-  init(_ acceptance: Acceptance) {
-    self.acceptance = acceptance
-    invocation = Invocation(createdAt: Self.ageBegins(acceptance))
-    due = acceptance.dueAt
+  init(_ acceptance: consuming Acceptance) {
+    let accepted = Shared(acceptance)
+    self.accepted = accepted
+    invocation = Invocation(createdAt: Self.ageBegins(accepted.value))
+    due = accepted.value.dueAt
   }
 
   init(_ row: WaitingRecord) {
-    acceptance = row.acceptance
+    accepted = Shared(row.acceptance)
     due = row.due
     let state: Invocation.State =
       switch row.state {
@@ -53,8 +54,13 @@ package final class Work {
   }
 
   /// The lane that the store must know it by, before it can be left to the store.
-  func relane(_ lane: Int64?) { acceptance.standing.lane = lane }
+  func relane(_ lane: Int64?) {
+    var acceptance = acceptance
+    acceptance.standing.lane = lane
+    accepted = Shared(acceptance)
+  }
 
+  package var acceptance: Acceptance { accepted.value }
   var id: InvocationID { acceptance.id }
   var priority: Priority { acceptance.standing.priority }
   var place: LinePlace { LinePlace(due: due, id: acceptance.id) }
@@ -87,7 +93,7 @@ final class BatchRun {
 final class RunningAttempt {
   let work: Work
   let name: AttemptName
-  let declaration: FunctionDeclaration
+  let declared: Shared<FunctionDeclaration>
   private(set) var startedAt: WallTime
   /// Monotonic nanoseconds.
   private(set) var deadline: UInt64
@@ -97,6 +103,7 @@ final class RunningAttempt {
   var batch: BatchRun?
   var hasTimedOut = false
   var isCancelledByOperator = false
+  var declaration: FunctionDeclaration { declared.value }
   var isToldToStop: Bool { hasTimedOut || isCancelledByOperator }
 
   /// After it waited for a process.
@@ -107,12 +114,12 @@ final class RunningAttempt {
   }
 
   init(
-    work: Work, name: AttemptName, declaration: FunctionDeclaration, startedAt: WallTime,
+    work: Work, name: AttemptName, declared: Shared<FunctionDeclaration>, startedAt: WallTime,
     deadline: UInt64, release: Int?
   ) {
     self.work = work
     self.name = name
-    self.declaration = declaration
+    self.declared = declared
     self.startedAt = startedAt
     self.deadline = deadline
     self.release = release

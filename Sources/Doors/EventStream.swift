@@ -109,7 +109,7 @@ extension EventStream {
     defer { if case .ended = happening { selected.remove(id) } }
     if selected.contains(id) { return true }
     var acceptance = house.acceptance(of: id)
-    if case .accepted(let new) = happening { acceptance = new }
+    if case .accepted(let new) = happening { acceptance = new.value }
     guard let acceptance, filter.selects(acceptance) else { return false }
     if selected.count >= Self.selectedMax { selected = [] }
     selected.insert(id)
@@ -121,10 +121,10 @@ extension Happening {
   /// The invocation that it is about.
   fileprivate var invocation: InvocationID? {
     switch self {
-    case .accepted(let acceptance): acceptance.id
+    case .accepted(let acceptance): acceptance.value.id
     case .duplicate(let id, _), .started(let id, _, _, _): id
     case .goesOn(let attempt, _, _, _): attempt.invocation
-    case .ended(let ending, _): ending.id
+    case .ended(let ending, _): ending.value.id
     case .logged(let line, _): line.invocation
     case .fenced(let name): name.id
     default: nil

@@ -52,7 +52,8 @@ package struct HappeningLine {
 extension JSONWriter {
   fileprivate mutating func write(_ happening: Happening, _ subject: inout HappeningLine.Subject) {
     switch happening {
-    case .accepted(let acceptance):
+    case .accepted(let shared):
+      let acceptance = shared.value
       subject = .init(
         name: "accepted", function: acceptance.function, state: .queued, queue: acceptance.queue)
       invocation(acceptance.id, acceptance.function)
@@ -79,7 +80,8 @@ extension JSONWriter {
       subject.fingerprint = attempt.fingerprint
       subject.words = attempt.error?.message ?? ""
       error(attempt.error, subject.fingerprint)
-    case .ended(let ending, let acceptedAt):
+    case .ended(let shared, let acceptedAt):
+      let ending = shared.value
       subject = .init(
         name: "ended", function: ending.function, state: ending.state, reason: ending.reason)
       subject.fingerprint =

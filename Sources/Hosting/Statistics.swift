@@ -29,7 +29,7 @@ final class Statistics {
   func count(_ happening: Happening, at now: UInt64) {
     switch happening {
     case .accepted(let acceptance):
-      let function = function(acceptance.function)
+      let function = function(acceptance.value.function)
       function.accepted += 1
       function.minute.count(at: now) { $0.accepted += 1 }
     case .duplicate(_, let name): function(name).duplicates += 1
@@ -38,7 +38,7 @@ final class Statistics {
       function.started += 1
       function.minute.count(at: now) { $0.started += 1 }
     case .goesOn(let attempt, let name, _, _): count(attempt, of: function(name), at: now)
-    case .ended(let ending, let acceptedAt): count(ending, acceptedAt, at: now)
+    case .ended(let ending, let acceptedAt): count(ending.value, acceptedAt, at: now)
     case .fenced: fenced += 1
     case .workerStarted: workersStarted += 1
     case .workerEnded(_, _, let expected): if !expected { workersLost += 1 }

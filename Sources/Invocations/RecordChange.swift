@@ -26,14 +26,14 @@ package struct Acceptance: Sendable, Equatable {
   /// As its function's manifest had it when it was accepted.
   package var durability: Durability
   /// Values by which it can be found, as its function's manifest names them; not read back.
-  package var fields: [EventPath] = []
+  package var fields: [EventPath]
 
   package init(
     id: InvocationID, function: String, trigger: String, queue: String? = nil, event: Event,
     call: HTTPCall? = nil, key: IdempotencyKey? = nil, cause: InvocationID? = nil,
     redriveOf: InvocationID? = nil, hops: Int = 0, createdAt: WallTime, dueAt: WallTime,
     attemptsMax: Int, priority: Priority? = nil, standing: Standing = Standing(),
-    durability: Durability = .disk
+    durability: Durability = .disk, fields: [EventPath] = []
   ) {
     self.id = id
     self.function = function
@@ -51,6 +51,7 @@ package struct Acceptance: Sendable, Equatable {
     self.priority = priority
     self.standing = standing
     self.durability = durability
+    self.fields = fields
   }
 }
 
@@ -277,15 +278,16 @@ package struct MissedInstant: Sendable, Equatable {
   }
 }
 
-/// The large ones are boxed: a change is handed on half a dozen times between the loop and the disk.
+/// The large ones are shared or boxed: a change is handed on half a dozen times between the loop and the
+/// disk.
 package enum RecordChange: Sendable, Equatable {
-  indirect case accept(Acceptance)
+  case accepted(Shared<Acceptance>)
   /// Not waited for. Written only if the attempt outlives the commit it would be in.
   case start(AttemptStart)
   /// The attempt ended and the invocation goes on: `waiting`, `queued` again or `held`.
   indirect case goOn(
     AttemptRecord, function: String, state: StateWord, due: WallTime, failures: Int)
-  indirect case end(Ending)
+  case ended(Shared<Ending>)
   /// An operator let held work go on, or brought waiting work forward.
   case release(InvocationID, due: WallTime)
   /// The manifest orders by other values than when it was accepted.
@@ -306,6 +308,12 @@ package enum RecordChange: Sendable, Equatable {
   case activated(Activation)
   /// What the live release says of the record itself.
   case declared(RecordRules)
+
+  package static func accept(_ acceptance: Acceptance) -> RecordChange {
+    .accepted(Shared(acceptance))
+  }
+
+  package static func end(_ ending: Ending) -> RecordChange { .ended(Shared(ending)) }
 }
 
 package struct AttemptStart: Sendable, Equatable {

@@ -17,7 +17,7 @@ struct Batch {
     for group in groups {
       for change in group.changes {
         switch change {
-        case .end(let ending): ended.insert(ending.id.rawValue)
+        case .ended(let ending): ended.insert(ending.value.id.rawValue)
         case .goOn(let attempt, _, _, _, _): continued.insert(attempt.invocation.rawValue)
         default: break
         }
@@ -61,13 +61,13 @@ struct Batch {
     _ change: RecordChange, to tables: RecordTables
   ) throws(SQLiteFailure) {
     switch change {
-    case .accept(let acceptance): try accept(acceptance, in: tables)
+    case .accepted(let acceptance): try accept(acceptance.value, in: tables)
     case .start(let start): running[start.id.rawValue] = start
     case .goOn(let attempt, let function, let state, let due, let failures):
       running[attempt.invocation.rawValue] = nil
       guard try tables.goOn(attempt, state: state, due: due, failures: failures) else { return }
       try tables.insertAttempt(attempt, of: function)
-    case .end(let ending): try end(ending, in: tables)
+    case .ended(let ending): try end(ending.value, in: tables)
     case .release(let id, let due): try tables.release(id, due: due)
     case .relane(let id, let lane): try tables.relane(id, lane: lane)
     case .log(let line): try log(line, in: tables)
@@ -122,9 +122,10 @@ extension RecordChange {
   /// Roughly what it weighs in memory and on disk.
   var bytes: Int {
     switch self {
-    case .accept(let acceptance): acceptance.bytes
-    case .end(let ending):
-      256 + (ending.result?.body.count ?? 0) + ending.emitted.reduce(0) { $0 + $1.bytes }
+    case .accepted(let acceptance): acceptance.value.bytes
+    case .ended(let ending):
+      256 + (ending.value.result?.body.count ?? 0)
+        + ending.value.emitted.reduce(0) { $0 + $1.bytes }
     case .log(let line): 128 + line.message.utf8.count
     case .purged(let ids, _): 16 * ids.count
     case .action(let action): 512 + 16 * action.ids.count

@@ -1,4 +1,5 @@
 // One SQLite connection, opened by GRDB and used raw. It belongs to one thread at a time.
+import CSQLite
 import GRDB
 import GRDBSQLite
 
@@ -8,12 +9,16 @@ final class Connection {
   private let queue: DatabaseQueue
   private let stop: Flag?
 
+  /// Of the whole process, before its first connection.
+  private static let isSQLiteLean = csqlite_count_no_memory()
+
   /// Sees the file as it is: nothing is written until somebody asks for it.
   ///
   /// `isStill` of a file that nobody can write to and that has no log: nothing is made beside it.
   init(
     path: String, readOnly: Bool, isStill: Bool = false, stop: Flag? = nil
   ) throws(SQLiteFailure) {
+    _ = Self.isSQLiteLean
     self.path = path
     self.stop = stop
     var configuration = Configuration()

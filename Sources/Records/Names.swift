@@ -12,6 +12,15 @@ final class NameTable {
   /// Given in the transaction that runs; forgotten if it fails.
   private var fresh: [String] = []
   private let add: Statement
+  /// What is remembered of another round may have been taken back.
+  private var round = 0
+
+  /// The name that came last in one column: mostly it comes again, and need not be looked up.
+  struct Known {
+    fileprivate var text = ""
+    fileprivate var number: Int64 = 0
+    fileprivate var round = -1
+  }
 
   init(on connection: Connection) throws(SQLiteFailure) {
     add = try connection.statement(SQL.addName)
@@ -24,15 +33,29 @@ final class NameTable {
   }
 
   /// A word of a manifest: a function, a queue, a trigger.
+  func own(_ text: String, _ last: inout Known) throws(SQLiteFailure) -> StoredName {
+    try name(text, countMax: StoreLimits.namesMax, &last)
+  }
+
   func own(_ text: String) throws(SQLiteFailure) -> StoredName {
-    try name(text, countMax: StoreLimits.namesMax)
+    var unknown = Known()
+    return try own(text, &unknown)
   }
 
   /// A word of a client.
   ///
   /// It can use up its part of the numbers and nothing else.
-  func foreign(_ text: String) throws(SQLiteFailure) -> StoredName {
-    try name(text, countMax: StoreLimits.clientNamesMax)
+  func foreign(_ text: String, _ last: inout Known) throws(SQLiteFailure) -> StoredName {
+    try name(text, countMax: StoreLimits.clientNamesMax, &last)
+  }
+
+  private func name(
+    _ text: String, countMax: Int, _ last: inout Known
+  ) throws(SQLiteFailure) -> StoredName {
+    if last.round == round, last.text == text { return .number(last.number) }
+    let name = try name(text, countMax: countMax)
+    if case .number(let number) = name { last = Known(text: text, number: number, round: round) }
+    return name
   }
 
   private func name(_ text: String, countMax: Int) throws(SQLiteFailure) -> StoredName {
@@ -53,6 +76,7 @@ final class NameTable {
   func committed() { fresh.removeAll(keepingCapacity: true) }
 
   func rolledBack() {
+    round += 1
     for text in fresh { numbers[text] = nil }
     fresh.removeAll(keepingCapacity: true)
   }

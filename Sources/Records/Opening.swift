@@ -79,6 +79,7 @@ enum Opening {
       PRAGMA journal_size_limit = \(64 << 20);
       PRAGMA cache_size = -65536;
       PRAGMA temp_store = MEMORY;
+      PRAGMA secure_delete = FAST;
       """)
   }
 }

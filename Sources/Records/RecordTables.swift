@@ -29,6 +29,18 @@ final class RecordTables {
   private let connection: Connection
   private let pause: Statement
   private let resume: Statement
+  private var last = LastNames()
+
+  private struct LastNames {
+    var function = NameTable.Known()
+    var endedFunction = NameTable.Known()
+    var trigger = NameTable.Known()
+    var queue = NameTable.Known()
+    var source = NameTable.Known()
+    var type = NameTable.Known()
+    var contentType = NameTable.Known()
+    var schema = NameTable.Known()
+  }
 
   init(on connection: Connection, hasher: SipHasher) throws(SQLiteFailure) {
     self.connection = connection
@@ -63,12 +75,16 @@ final class RecordTables {
 
   /// Returns the function as rows name it.
   func insertAccepted(_ acceptance: Acceptance) throws(SQLiteFailure) -> StoredName {
-    let function = try names.own(acceptance.function)
+    let function = try names.own(acceptance.function, &last.function)
     accept.begin()
     accept.add(acceptance.id.rawValue)
     accept.add(function)
-    accept.add(try names.own(acceptance.trigger))
-    accept.add(try optional(acceptance.queue) { text throws(SQLiteFailure) in try names.own(text) })
+    accept.add(try names.own(acceptance.trigger, &last.trigger))
+    if let queue = acceptance.queue {
+      accept.add(try names.own(queue, &last.queue))
+    } else {
+      accept.addNull()
+    }
     try addEvent(acceptance.event)
     accept.add(text: StoredFields.text(acceptance.call))
     accept.add(acceptance.key?.text)
@@ -90,26 +106,22 @@ final class RecordTables {
   }
 
   private func addEvent(_ event: Event) throws(SQLiteFailure) {
-    accept.add(try names.foreign(event.source))
-    accept.add(try names.foreign(event.type))
+    accept.add(try names.foreign(event.source, &last.source))
+    accept.add(try names.foreign(event.type, &last.type))
     accept.add(event.id)
     accept.add(event.subject)
     accept.add(event.time)
-    accept.add(try optional(event.dataContentType, foreign))
-    accept.add(try optional(event.dataSchema, foreign))
+    accept.add(try foreign(event.dataContentType, &last.contentType))
+    accept.add(try foreign(event.dataSchema, &last.schema))
     accept.add(text: StoredFields.text(event.extensions))
     accept.add(event.data)
   }
 
-  private func foreign(_ text: String) throws(SQLiteFailure) -> StoredName {
-    try names.foreign(text)
-  }
-
-  private func optional(
-    _ text: String?, _ name: (String) throws(SQLiteFailure) -> StoredName
+  private func foreign(
+    _ text: String?, _ last: inout NameTable.Known
   ) throws(SQLiteFailure) -> StoredName? {
     guard let text else { return nil }
-    return try name(text)
+    return try names.foreign(text, &last)
   }
 
   private func insertKey(_ key: IdempotencyKey, of id: InvocationID) throws(SQLiteFailure) {
@@ -216,7 +228,7 @@ final class RecordTables {
       leaveUnfinished.begin().add(ending.id.rawValue)
       try leaveUnfinished.run()
     }
-    let function = try names.own(ending.function)
+    let function = try names.own(ending.function, &last.endedFunction)
     if let attempt = row.separate { try insertAttempt(attempt, of: ending.function) }
     if let fingerprint = row.fingerprint, let error = ending.error {
       try failures.note(

@@ -36,8 +36,8 @@ struct Refusal {
     var accepted: Set<Int64> = []
     for change in group.changes {
       switch change {
-      case .accept(let acceptance): accepted.insert(acceptance.id.rawValue)
-      case .end(let ending) where !isGone(ending.id, accepted): return false
+      case .accepted(let acceptance): accepted.insert(acceptance.value.id.rawValue)
+      case .ended(let ending) where !isGone(ending.value.id, accepted): return false
       case .goOn(let attempt, _, _, _, _) where !isGone(attempt.invocation, accepted):
         return false
       default: break
@@ -63,8 +63,9 @@ struct Refusal {
 
   private mutating func refuse(_ change: RecordChange, _ outcome: inout Outcome) {
     switch change {
-    case .accept(let acceptance): refuse(acceptance.id, &outcome)
-    case .end(let ending): for emitted in ending.emitted { refuse(emitted.id, &outcome) }
+    case .accepted(let acceptance): refuse(acceptance.value.id, &outcome)
+    case .ended(let ending):
+      for emitted in ending.value.emitted { refuse(emitted.id, &outcome) }
     default: break
     }
   }
@@ -98,10 +99,10 @@ extension RecordChange {
   /// The invocation without which the change means nothing.
   fileprivate var subject: InvocationID? {
     switch self {
-    case .accept(let acceptance): acceptance.id
+    case .accepted(let acceptance): acceptance.value.id
     case .start(let start): start.id
     case .goOn(let attempt, _, _, _, _): attempt.invocation
-    case .end(let ending): ending.id
+    case .ended(let ending): ending.value.id
     case .log(let line): line.invocation
     case .release(let id, _), .relane(let id, _): id
     case .duplicate(let id), .redriven(_, as: let id, by: _): id

@@ -53,8 +53,10 @@ enum SQL {
     """
 
   /// No row is changed where the invocation is not unfinished: such an end is dropped.
+  ///
+  /// FAIL: SQLite would otherwise keep copies of the pages, lest one of many rows be refused halfway.
   static let finish = """
-    INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
+    INSERT OR FAIL INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
       started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
       result_status, result_headers, result_body, result_whole, replaced_by,
       release, fingerprint, memory)

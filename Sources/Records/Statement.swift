@@ -8,6 +8,12 @@ final class Statement {
   private let raw: OpaquePointer
   /// The parameter or column that comes next.
   private var place: Int32 = 0
+  /// Where short texts and blobs stay until the next `begin`: SQLite would ask for memory for each of
+  /// them, and give it back.
+  private var held: UnsafeMutableRawPointer?
+  private var heldCount = 0
+  /// What is longer is copied by SQLite.
+  private static let heldMax = 4096
 
   init(_ sql: String, on connection: Connection) throws(SQLiteFailure) {
     var prepared: OpaquePointer?
@@ -18,7 +24,10 @@ final class Statement {
     raw = prepared
   }
 
-  deinit { sqlite3_finalize(raw) }
+  deinit {
+    sqlite3_finalize(raw)
+    held?.deallocate()
+  }
 
   // MARK: Parameters, in order
 
@@ -26,6 +35,7 @@ final class Statement {
   @discardableResult
   func begin() -> Self {
     place = 0
+    heldCount = 0
     return self
   }
 
@@ -46,15 +56,8 @@ final class Statement {
   }
 
   func add(_ text: String) {
-    place += 1
     var text = text
-    text.withUTF8 { bytes in
-      bytes.withMemoryRebound(to: CChar.self) { characters in
-        _ = sqlite3_bind_text64(
-          raw, place, characters.baseAddress, UInt64(characters.count), Self.copied,
-          UInt8(SQLITE_UTF8))
-      }
-    }
+    text.withUTF8 { add(text: UnsafeRawBufferPointer($0)) }
   }
 
   func add(_ text: String?) {
@@ -64,12 +67,15 @@ final class Statement {
   /// UTF-8 that is in bytes already.
   func add(text bytes: [UInt8]?) {
     guard let bytes else { return addNull() }
+    bytes.withUnsafeBytes { add(text: $0) }
+  }
+
+  private func add(text bytes: UnsafeRawBufferPointer) {
     place += 1
-    bytes.withUnsafeBytes { buffer in
-      _ = sqlite3_bind_text64(
-        raw, place, buffer.bindMemory(to: CChar.self).baseAddress, UInt64(buffer.count),
-        Self.copied, UInt8(SQLITE_UTF8))
-    }
+    let held = hold(bytes)
+    sqlite3_bind_text64(
+      raw, place, (held ?? bytes.baseAddress)?.assumingMemoryBound(to: CChar.self),
+      UInt64(bytes.count), held == nil ? Self.copied : nil, UInt8(SQLITE_UTF8))
   }
 
   func add(_ blob: [UInt8]) {
@@ -79,10 +85,23 @@ final class Statement {
       sqlite3_bind_zeroblob(raw, place, 0)
       return
     }
-    blob.withUnsafeBytes { buffer in
+    blob.withUnsafeBytes { bytes in
+      let held = hold(bytes)
       _ = sqlite3_bind_blob64(
-        raw, place, buffer.baseAddress, UInt64(buffer.count), Self.copied)
+        raw, place, held ?? bytes.baseAddress, UInt64(bytes.count),
+        held == nil ? Self.copied : nil)
     }
+  }
+
+  /// Where the bytes stay as they are until the next `begin`; nil where there is no room for them.
+  private func hold(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawPointer? {
+    guard let start = bytes.baseAddress, bytes.count <= Self.heldMax - heldCount else { return nil }
+    let all = held ?? .allocate(byteCount: Self.heldMax, alignment: 8)
+    held = all
+    let place = all + heldCount
+    place.copyMemory(from: start, byteCount: bytes.count)
+    heldCount += bytes.count
+    return UnsafeRawPointer(place)
   }
 
   func add(_ blob: [UInt8]?) {

@@ -8,11 +8,21 @@ final class TotalTables {
     var kind: Int
   }
 
+  private struct Sum {
+    var count = 0
+    var bytes = 0
+
+    mutating func add(count: Int, bytes: Int) {
+      self.count += count
+      self.bytes += bytes
+    }
+  }
+
   /// The others are the numbers of `StateWord`.
   static let acceptedKind = 0
 
   private let add: Statement
-  private var sums: [Subject: (count: Int, bytes: Int)] = [:]
+  private var sums: [Subject: Sum] = [:]
 
   init(on connection: Connection) throws(SQLiteFailure) {
     add = try connection.statement(SQL.addTotal)
@@ -20,8 +30,7 @@ final class TotalTables {
 
   func note(_ function: StoredName, kind: Int, count: Int = 1, bytes: Int) {
     let subject = Subject(function: function, kind: kind)
-    let sum = sums[subject] ?? (0, 0)
-    sums[subject] = (sum.count + count, sum.bytes + bytes)
+    sums[subject, default: Sum()].add(count: count, bytes: bytes)
   }
 
   /// Within the commit, at its end.

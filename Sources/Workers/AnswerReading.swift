@@ -127,14 +127,15 @@ extension WorkerRoster.Kind {
 extension Start {
   package init(_ assignment: Assignment, remainingNanoseconds: UInt64) {
     self.init(
-      function: assignment.function.name, handler: assignment.function.handler,
+      function: assignment.declared.value.name, handler: assignment.declared.value.handler,
       attemptsMax: UInt16(clamping: assignment.attemptsMax),
       failures: UInt16(clamping: assignment.failures), remainingNanoseconds: remainingNanoseconds,
-      idempotencyKey: assignment.acceptance.key?.text
-        ?? assignment.acceptance.id.description,
-      cause: assignment.acceptance.cause?.rawValue,
-      event: EventFields(assignment.acceptance.event, acceptedAt: assignment.acceptance.createdAt),
-      call: assignment.acceptance.call.map(Call.init))
+      idempotencyKey: assignment.accepted.value.key?.text
+        ?? assignment.accepted.value.id.description,
+      cause: assignment.accepted.value.cause?.rawValue,
+      event: EventFields(
+        assignment.accepted.value.event, acceptedAt: assignment.accepted.value.createdAt),
+      call: assignment.accepted.value.call.map(Call.init))
   }
 }
 

@@ -18,7 +18,11 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
 
   /// All processes that are not yet reported as ended.
   private(set) var workers: [WorkerProcess] = []
-  private(set) var current: ReleaseInUse?
+  private(set) var current: ReleaseInUse? {
+    didSet { lastAsked = nil }
+  }
+  /// A line is worked through for one function, and each start asks several times.
+  private var lastAsked: (function: Shared<FunctionDeclaration>, group: WorkerGroup)?
   private var launching: ReleaseInUse?
   /// Those whose workers still run something, oldest first.
   private var retired: [ReleaseInUse] = []
@@ -43,26 +47,33 @@ package final class ProcessWorkerPool: @LoopActor WorkerPool {
 
   // MARK: the port
 
-  package func hasRoom(for function: FunctionDeclaration) -> Bool {
-    current?.groupOf[function.name]?.askForRoom() ?? false
+  package func hasRoom(for function: Shared<FunctionDeclaration>) -> Bool {
+    group(of: function)?.askForRoom() ?? false
   }
 
   package func start(_ assignment: Assignment) -> Int32 {
-    guard let group = current?.groupOf[assignment.function.name] else {
+    guard let group = group(of: assignment.declared) else {
       preconditionFailure("start() of a function without a worker; ask hasRoom(for:) before")
     }
     return suspects.contains(assignment.name.id)
       ? group.isolate(assignment) : group.start(assignment)
   }
 
+  private func group(of function: Shared<FunctionDeclaration>) -> WorkerGroup? {
+    if let lastAsked, lastAsked.function === function { return lastAsked.group }
+    guard let group = current?.groupOf[function.value.name] else { return nil }
+    lastAsked = (function, group)
+    return group
+  }
+
   package func start(batch: [Assignment]) -> Int32 {
     precondition(
       1...BatchLimits.sizeMax ~= batch.count, "a batch has 1 to \(BatchLimits.sizeMax) attempts")
-    let name = batch[0].function.name
-    precondition(batch.allSatisfy { $0.function.name == name }, "a batch is of one function")
+    let name = batch[0].declared.value.name
+    precondition(batch.allSatisfy { $0.declared.value.name == name }, "a batch is of one function")
     precondition(
       batch.count == 1
-        || batch.reduce(0) { $0 + $1.acceptance.event.data.count } <= BatchLimits.bytesMax,
+        || batch.reduce(0) { $0 + $1.accepted.value.event.data.count } <= BatchLimits.bytesMax,
       "a batch has at most \(BatchLimits.bytesMax) bytes of data")
     guard let group = current?.groupOf[name] else {
       preconditionFailure("start() of a function without a worker; ask hasRoom(for:) before")

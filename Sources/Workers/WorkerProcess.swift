@@ -108,7 +108,7 @@ final class WorkerProcess {
   func start(_ assignment: Assignment, remainingNanoseconds: UInt64) -> Bool {
     let start = Start(assignment, remainingNanoseconds: remainingNanoseconds)
     guard send(.start, assignment.name, { start.write(to: &$0) }) else { return false }
-    inFlight[assignment.name] = Flight(assignment.function.limits)
+    inFlight[assignment.name] = Flight(assignment.declared.value.limits)
     return true
   }
 
@@ -118,7 +118,7 @@ final class WorkerProcess {
     guard send(.startBatch, nil, { frame.write(to: &$0) }) else { return false }
     let together = BatchInFlight(batch.map(\.name))
     for assignment in batch {
-      inFlight[assignment.name] = Flight(assignment.function.limits)
+      inFlight[assignment.name] = Flight(assignment.declared.value.limits)
       batches[assignment.name] = together
     }
     return true

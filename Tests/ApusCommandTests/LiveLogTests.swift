@@ -31,7 +31,7 @@ struct LiveLineTests {
     let ending = Ending(
       id: id, function: "charge", state: .succeeded, endedAt: now, attempt: attempt(.succeeded))
     #expect(
-      line(.ended(ending, acceptedAt: now)) == "09:00:00.250 ✓ charge    \(id) #1  27ms")
+      line(.ended(Shared(ending), acceptedAt: now)) == "09:00:00.250 ✓ charge    \(id) #1  27ms")
   }
 
   @Test func `a failure says why and when it goes on`() {
@@ -57,11 +57,12 @@ struct LiveLineTests {
       attempt: attempt(.rejected, "stolen", number: 3),
       error: ErrorRecord(code: "rejected", message: "card\nstolen"))
     #expect(
-      line(.ended(ending, acceptedAt: now))
+      line(.ended(Shared(ending), acceptedAt: now))
         == "09:00:00.250 ✗ charge    \(id) #3  27ms  dead (rejected): card stolen")
     let cancelled = Ending(id: id, function: "charge", state: .cancelled, endedAt: now)
     #expect(
-      line(.ended(cancelled, acceptedAt: now)) == "09:00:00.250 ■ charge    \(id)  cancelled")
+      line(.ended(Shared(cancelled), acceptedAt: now))
+        == "09:00:00.250 ■ charge    \(id)  cancelled")
   }
 
   @Test func `a handler's own lines are indented under it`() {
@@ -93,7 +94,7 @@ struct LiveLineTests {
     let ending = Ending(
       id: id, function: "f", state: .dead, reason: .exhausted, endedAt: now,
       attempt: attempt(.thrown))
-    let text = coloured.text(Moment(.ended(ending, acceptedAt: now), at: now))
+    let text = coloured.text(Moment(.ended(Shared(ending), acceptedAt: now), at: now))
     #expect(text?.contains("\u{1B}[31m✗\u{1B}[0m") == true)
     #expect(text?.contains("\u{1B}[31mdead (exhausted)\u{1B}[0m") == true)
   }

@@ -57,7 +57,7 @@ struct DurabilityTests {
       house.workers.answer(name, .succeeded(.nothing, emitted: emitted, cpuMicroseconds: 0)))
     let ending = try #require(
       zip(house.log.appended, house.log.terms).first { changes, _ in
-        changes.contains { if case .end = $0 { true } else { false } }
+        changes.contains { if case .ended = $0 { true } else { false } }
       })
     #expect(ending.1 == CommitTerms(isAwaited: true, durability: .disk))
   }

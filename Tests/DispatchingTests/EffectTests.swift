@@ -19,7 +19,7 @@ struct EffectTests {
     house.succeed(house.workers.started[0], emitting: [emitted(to: "payments", "{\"a\":1}")])
     let ending = try #require(
       house.log.appended.joined().compactMap { change -> Ending? in
-        if case .end(let ending) = change { ending } else { nil }
+        if case .ended(let ending) = change { ending.value } else { nil }
       }.first)
     #expect(ending.emitted.map(\.function) == ["charge"])
     #expect(ending.emitted.first?.cause == ending.id)

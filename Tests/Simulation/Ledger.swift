@@ -58,7 +58,7 @@ final class Ledger: Observer {
   func saw(_ happening: Happening) {
     guard !isDeaf else { return }
     switch happening {
-    case .accepted(let acceptance): acceptances[acceptance.id] = acceptance
+    case .accepted(let acceptance): acceptances[acceptance.value.id] = acceptance.value
     case .fenced: fenced += 1
     default: break
     }

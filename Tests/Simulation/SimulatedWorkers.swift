@@ -38,7 +38,7 @@ final class SimulatedWorkers: WorkerPool {
 
   // MARK: The port
 
-  func hasRoom(for function: FunctionDeclaration) -> Bool { flights.count < roomMax }
+  func hasRoom(for function: Shared<FunctionDeclaration>) -> Bool { flights.count < roomMax }
 
   func start(_ assignment: Assignment) -> Int32 {
     let worker = Int32(100 + chance.below(3))

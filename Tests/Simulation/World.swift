@@ -38,7 +38,7 @@ final class World {
 
     func append(_ changes: [RecordChange], _ terms: CommitTerms) -> UInt64 {
       for change in changes {
-        if case .end(let ending) = change { ledger.ended(ending.id) }
+        if case .ended(let ending) = change { ledger.ended(ending.value.id) }
         ledger.tell?("  asks to write \(change.words)")
       }
       last = store?.append(changes, terms) ?? last
@@ -232,11 +232,12 @@ final class World {
 extension RecordChange {
   fileprivate var words: String {
     switch self {
-    case .accept(let one): "accept \(one.id) of \(one.function), due \(one.dueAt.milliseconds)"
+    case .accepted(let one):
+      "accept \(one.value.id) of \(one.value.function), due \(one.value.dueAt.milliseconds)"
     case .start(let one): "start \(one.id) \(one.attempt)"
     case .goOn(let one, _, let state, let due, _):
       "go on \(one.invocation) \(one.number) \(state) \(due.milliseconds)"
-    case .end(let one): "end \(one.id) \(one.state)"
+    case .ended(let one): "end \(one.value.id) \(one.value.state)"
     case .release(let id, let due): "release \(id) \(due.milliseconds)"
     case .timer(let one): "timer \(one.name) \(one.last.milliseconds)"
     case .duplicate(let id): "duplicate \(id)"

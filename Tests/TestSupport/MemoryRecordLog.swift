@@ -104,7 +104,9 @@ package final class MemoryRecordLog: RecordLog {
   /// Its end was appended and is not on disk.
   package func isEndPending(_ id: InvocationID) -> Bool {
     pending.contains { group in
-      group.changes.contains { if case .end(let ending) = $0 { ending.id == id } else { false } }
+      group.changes.contains {
+        if case .ended(let ending) = $0 { ending.value.id == id } else { false }
+      }
     }
   }
 
@@ -123,8 +125,8 @@ package final class MemoryRecordLog: RecordLog {
     var refused: [InvocationID] = []
     for (place, group) in pending.enumerated() {
       pending[place].changes = group.changes.filter {
-        if case .accept(let acceptance) = $0 {
-          refused.append(acceptance.id)
+        if case .accepted(let acceptance) = $0 {
+          refused.append(acceptance.value.id)
           return false
         }
         return true
@@ -191,7 +193,8 @@ package final class MemoryRecordLog: RecordLog {
 
   private func write(_ change: RecordChange) {
     switch change {
-    case .accept(let acceptance):
+    case .accepted(let shared):
+      let acceptance = shared.value
       disk[acceptance.id] = Row(acceptance: acceptance, state: .queued, due: acceptance.dueAt)
     case .start(let start):
       guard disk[start.id]?.state.isFinal == false else { return }
@@ -203,7 +206,7 @@ package final class MemoryRecordLog: RecordLog {
       disk[attempt.invocation]?.failures = failures
       disk[attempt.invocation]?.attempts = attempt.number
       disk[attempt.invocation]?.history.append(attempt)
-    case .end(let ending): write(ending)
+    case .ended(let ending): write(ending.value)
     case .release(let id, let due):
       if disk[id]?.state == .held { disk[id]?.state = .queued }
       disk[id]?.due = due

@@ -12,7 +12,9 @@ package final class ScriptedWorkers: WorkerPool {
 
   package init() {}
 
-  package func hasRoom(for function: FunctionDeclaration) -> Bool { running.count < roomMax }
+  package func hasRoom(for function: Shared<FunctionDeclaration>) -> Bool {
+    running.count < roomMax
+  }
 
   package func start(_ assignment: Assignment) -> Int32 {
     started.append(assignment)

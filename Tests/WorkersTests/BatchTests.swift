@@ -128,7 +128,9 @@ struct BatchTests {
       _ = try await under.launch().get()
       var batch = (1...4).map { assignment(Int64($0), "count") }
       let large = [UInt8](repeating: 115, count: FrameHead.payloadBytesMax)
-      batch[0].acceptance.event.subject = String(decoding: large, as: UTF8.self)
+      var acceptance = batch[0].acceptance
+      acceptance.event.subject = String(decoding: large, as: UTF8.self)
+      batch[0].accepted = Shared(acceptance)
       _ = under.pool.start(batch: batch)
       guard case .failed(let failure, _, _) = try await under.answer(to: 1) else {
         Issue.record("not a failure")

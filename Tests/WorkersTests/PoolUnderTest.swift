@@ -187,9 +187,13 @@ func assignment(
     call: HTTPCall(method: "POST", path: "/orders", query: nil, parameters: [], headers: []),
     cause: InvocationID(rawValue: 77), createdAt: created, dueAt: created, attemptsMax: 3)
   return Assignment(
-    name: name(id, attempt), function: scripted(function, handler: handler, limits: limits),
-    attemptsMax: 3,
-    failures: 1, acceptance: acceptance, remainingNanoseconds: remaining.nanoseconds)
+    name: name(id, attempt), declared: Shared(scripted(function, handler: handler, limits: limits)),
+    attemptsMax: 3, failures: 1, accepted: Shared(acceptance),
+    remainingNanoseconds: remaining.nanoseconds)
+}
+
+extension WorkerPool {
+  func hasRoom(for function: FunctionDeclaration) -> Bool { hasRoom(for: Shared(function)) }
 }
 
 func name(_ id: Int64, _ attempt: Int = 1) -> AttemptName {

@@ -31,7 +31,7 @@ final class HostLog: HappeningListener {
   func saw(_ happening: Happening) {
     switch happening {
     case .goesOn(let attempt, let function, let state, _): goesOn(attempt, function, state)
-    case .ended(let ending, _): ended(ending)
+    case .ended(let ending, _): ended(ending.value)
     case .fenced(let name):
       logger.warning(
         "answer of an older attempt refused",

@@ -56,7 +56,7 @@ extension Moment {
   init(_ happening: Happening, at now: WallTime) {
     switch happening {
     case .accepted(let acceptance):
-      self.init(.accepted, at: now, acceptance.id, acceptance.function)
+      self.init(.accepted, at: now, acceptance.value.id, acceptance.value.function)
     case .duplicate(let id, let function): self.init(.duplicate, at: now, id, function)
     case .started(let id, let function, let attempt, let worker):
       self.init(.started, at: now, id, function)
@@ -67,7 +67,8 @@ extension Moment {
       self.state = state.description
       next = due
       take(record)
-    case .ended(let ending, _):
+    case .ended(let shared, _):
+      let ending = shared.value
       self.init(.ended, at: now, ending.id, ending.function)
       state = ending.state.description
       reason = ending.reason?.description ?? ""

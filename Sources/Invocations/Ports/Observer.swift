@@ -6,12 +6,12 @@ package protocol Observer: AnyObject {
 }
 
 package enum Happening: Sendable {
-  case accepted(Acceptance)
+  case accepted(Shared<Acceptance>)
   case duplicate(of: InvocationID, function: String)
   case started(InvocationID, function: String, attempt: Int, worker: Int32)
   /// An attempt ended and the invocation goes on.
   case goesOn(AttemptRecord, function: String, state: StateWord, due: WallTime)
-  case ended(Ending, acceptedAt: WallTime)
+  case ended(Shared<Ending>, acceptedAt: WallTime)
   case logged(LogLine, function: String)
   /// An answer from an attempt that is no longer the live one.
   case fenced(AttemptName)

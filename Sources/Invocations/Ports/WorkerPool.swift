@@ -3,7 +3,7 @@
 
 package protocol WorkerPool: AnyObject {
   /// True when a healthy worker can take one more attempt of this function now.
-  func hasRoom(for function: FunctionDeclaration) -> Bool
+  func hasRoom(for function: Shared<FunctionDeclaration>) -> Bool
 
   /// Sends the attempt to a worker and returns that worker's process id. Asked only after `hasRoom`.
   func start(_ assignment: Assignment) -> Int32
@@ -51,24 +51,27 @@ package struct AttemptName: Hashable, Sendable {
 
 package struct Assignment: Sendable {
   package var name: AttemptName
-  package var function: FunctionDeclaration
+  package var declared: Shared<FunctionDeclaration>
   package var attemptsMax: Int
   package var failures: Int
-  package var acceptance: Acceptance
+  package var accepted: Shared<Acceptance>
   /// From now to the deadline, in nanoseconds; the dispatcher keeps the deadline itself.
   package var remainingNanoseconds: UInt64
 
   package init(
-    name: AttemptName, function: FunctionDeclaration, attemptsMax: Int, failures: Int,
-    acceptance: Acceptance, remainingNanoseconds: UInt64
+    name: AttemptName, declared: Shared<FunctionDeclaration>, attemptsMax: Int, failures: Int,
+    accepted: Shared<Acceptance>, remainingNanoseconds: UInt64
   ) {
     self.name = name
-    self.function = function
+    self.declared = declared
     self.attemptsMax = attemptsMax
     self.failures = failures
-    self.acceptance = acceptance
+    self.accepted = accepted
     self.remainingNanoseconds = remainingNanoseconds
   }
+
+  package var function: FunctionDeclaration { declared.value }
+  package var acceptance: Acceptance { accepted.value }
 }
 
 /// What a handler sent on; routed by the host, written with the success.
