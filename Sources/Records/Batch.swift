@@ -8,12 +8,24 @@ struct Batch {
   private var continued: Set<Int64> = []
   /// Accepted in this commit and not in `unfinished`, because they end in it.
   private var unwritten: Set<Int64> = []
-  /// Attempts of this commit that still run at its end.
-  private(set) var running: [Int64: AttemptStart] = [:]
+  /// Attempts that still run at its end and whose starts are not written yet.
+  private(set) var running: [Int64: HeldStart] = [:]
   private let groups: [ChangeGroup]
+  private let now: UInt64
+  private let startHeld: UInt64
 
-  init(_ groups: [ChangeGroup]) {
+  /// A start that waits for its end, lest it be written for nothing.
+  struct HeldStart {
+    var start: AttemptStart
+    /// Monotonic nanoseconds at which it is written after all.
+    var due: UInt64
+  }
+
+  /// `now` is monotonic, in nanoseconds, and so is what a start waits for its end.
+  init(_ groups: [ChangeGroup], at now: UInt64, startHeld: UInt64) {
     self.groups = groups
+    self.now = now
+    self.startHeld = startHeld
     for group in groups {
       for change in group.changes {
         switch change {
@@ -40,16 +52,25 @@ struct Batch {
   /// For a batch that is not written.
   mutating func noteStarts() {
     for group in groups {
-      for case .start(let start) in group.changes { running[start.id.rawValue] = start }
+      for case .start(let start) in group.changes { hold(start) }
     }
   }
 
-  /// `starts` are those of earlier commits that nothing has ended since.
+  private mutating func hold(_ start: AttemptStart) {
+    running[start.id.rawValue] = HeldStart(start: start, due: now + startHeld)
+  }
+
+  /// `starts` are those of earlier commits that nothing has ended since; the last commit of all holds
+  /// none of them back.
   mutating func write(
-    to tables: RecordTables, starts: [Int64: AttemptStart]
+    to tables: RecordTables, starts: [Int64: HeldStart], isLast: Bool
   ) throws(SQLiteFailure) {
-    for (id, start) in starts where !ended.contains(id) && !continued.contains(id) {
-      try tables.markStarted(start)
+    for (id, held) in starts where !ended.contains(id) && !continued.contains(id) {
+      if held.due <= now || isLast {
+        try tables.markStarted(held.start)
+      } else {
+        running[id] = held
+      }
     }
     for group in groups {
       for change in group.changes { try write(change, to: tables) }
@@ -62,7 +83,7 @@ struct Batch {
   ) throws(SQLiteFailure) {
     switch change {
     case .accepted(let acceptance): try accept(acceptance.value, in: tables)
-    case .start(let start): running[start.id.rawValue] = start
+    case .start(let start): hold(start)
     case .goOn(let attempt, let function, let state, let due, let failures):
       running[attempt.invocation.rawValue] = nil
       guard try tables.goOn(attempt, state: state, due: due, failures: failures) else { return }
@@ -100,8 +121,8 @@ struct Batch {
   /// A line must not outlive the start of its attempt, or the next one would take its number.
   private mutating func log(_ line: LogLine, in tables: RecordTables) throws(SQLiteFailure) {
     let id = line.invocation.rawValue
-    if let start = running[id], !ended.contains(id) {
-      try tables.markStarted(start)
+    if let held = running[id], !ended.contains(id) {
+      try tables.markStarted(held.start)
       running[id] = nil
     }
     try tables.insertLog(line)

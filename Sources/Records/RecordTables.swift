@@ -14,6 +14,7 @@ final class RecordTables {
   private let finishAtOnce: Statement
   private let finish: Statement
   private let leaveUnfinished: Statement
+  private let leaveFresh: Statement
   private let keepAttempt: Statement
   private let log: Statement
   private let listDead: Statement
@@ -55,6 +56,7 @@ final class RecordTables {
     finishAtOnce = try connection.statement(SQL.finishAtOnce)
     finish = try connection.statement(SQL.finish)
     leaveUnfinished = try connection.statement(SQL.leaveUnfinished)
+    leaveFresh = try connection.statement(SQL.leaveFresh)
     keepAttempt = try connection.statement(SQL.keepAttempt)
     log = try connection.statement(SQL.log)
     listDead = try connection.statement(SQL.listDead)
@@ -221,10 +223,13 @@ final class RecordTables {
   /// False where the invocation is not unfinished; then nothing was written.
   func finish(_ ending: Ending, atOnce: Bool) throws(SQLiteFailure) -> Bool {
     let row = FinishedRow(ending)
-    let statement = atOnce ? finishAtOnce : finish
-    row.bind(to: statement.begin())
-    guard try statement.run() == 1 else { return false }
-    if !atOnce {
+    let isWhole = if atOnce { true } else { try leaveFresh(ending.id) }
+    if isWhole {
+      row.bind(to: finishAtOnce.begin())
+      try finishAtOnce.run()
+    } else {
+      row.bind(to: finish.begin())
+      guard try finish.run() == 1 else { return false }
       leaveUnfinished.begin().add(ending.id.rawValue)
       try leaveUnfinished.run()
     }
@@ -242,6 +247,12 @@ final class RecordTables {
     }
     totals.note(function, kind: ending.state.rawValue, bytes: ending.bytes)
     return true
+  }
+
+  /// True where nothing was written of it but its acceptance, so that its end says all: now it is out.
+  private func leaveFresh(_ id: InvocationID) throws(SQLiteFailure) -> Bool {
+    leaveFresh.begin().add(id.rawValue)
+    return try leaveFresh.run() == 1
   }
 
   func settle(_ id: InvocationID, as another: InvocationID?, by action: Int?) throws(SQLiteFailure)

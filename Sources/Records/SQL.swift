@@ -42,7 +42,7 @@ enum SQL {
     """
   static let relane = "UPDATE unfinished SET lane = ?2 WHERE id = ?1"
 
-  /// Accepted and ended within one commit: it was never unfinished on disk.
+  /// Accepted and ended within one commit, or with no attempt on disk: all is known.
   static let finishAtOnce = """
     INSERT INTO finished (id, state, reason, ended, due, attempts, failures, cpu_before, cpu,
       started, attempt_ended, outcome, worker, boot, error_code, error_message, error_type,
@@ -67,6 +67,7 @@ enum SQL {
     """
 
   static let leaveUnfinished = "DELETE FROM unfinished WHERE id = ?1"
+  static let leaveFresh = "DELETE FROM unfinished WHERE id = ?1 AND attempts = 0"
 
   static let keepAttempt = """
     INSERT OR REPLACE INTO attempts (invocation, number, boot, worker, started, ended, outcome, cpu,

@@ -7,9 +7,10 @@ package enum StoreLimits {
   /// More in one commit would make the others wait longer for theirs.
   package static let changesPerCommitMax = 1_024
   package static let bytesPerCommitMax = 16 << 20
-  /// How long a start, and whatever else nobody waits for, may stay unwritten while nothing else is
-  /// committed.
+  /// How long what nobody waits for may stay unwritten while nothing else is committed.
   static let lingerNanoseconds: UInt64 = 10_000_000
+  /// How long a start may stay unwritten: most attempts end sooner, and then its end says all of it.
+  package static let startHeldNanoseconds: UInt64 = 50_000_000
 
   /// A disk that has done nothing for so long is told of.
   package static let standstillMax = Duration.seconds(5)
@@ -115,6 +116,8 @@ package struct RecordTuning: Sendable {
   package var ballastBytes = 0
   /// Before an older store is changed.
   package var copiesBeforeUpgrade = true
+  /// Nanoseconds for which a start waits for the end of its attempt.
+  package var startHeld = StoreLimits.startHeldNanoseconds
   /// What an opening is at, where that may take long.
   package var told: @Sendable (String) -> Void = { _ in }
 

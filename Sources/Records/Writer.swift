@@ -17,10 +17,10 @@ final class Writer {
   private var waiting: [ChangeGroup] = []
   /// The number of the last change taken.
   private var lastTaken: UInt64 = 0
-  /// Starts of committed attempts that nothing has ended: written with the next commit, or when
-  /// `startsDue` comes first.
-  private var starts: [Int64: AttemptStart] = [:]
+  /// Starts of attempts that nothing has ended, until each is due to be written.
+  private var starts: [Int64: Batch.HeldStart] = [:]
   private var startsDue: UInt64?
+  private var isFinishing = false
   private var stall: Stall?
   private var pagesMax: Int?
   /// Of the whole store: no commit is firmer.
@@ -103,7 +103,8 @@ final class Writer {
   private func commitNext() {
     let count = nextCount()
     // A copy: a slice would share the storage, and taking the groups out would copy all that wait.
-    var batch = Batch(Array(waiting.prefix(count)))
+    var batch = Batch(
+      Array(waiting.prefix(count)), at: tuning.monotonic(), startHeld: tuning.startHeld)
     do throws(SQLiteFailure) {
       try commit(&batch)
     } catch {
@@ -141,7 +142,7 @@ final class Writer {
         try applyPagesMax()
         try sync(batch.isFirm && durability == .disk)
         try connection.transaction { () throws(SQLiteFailure) in
-          try batch.write(to: tables, starts: starts)
+          try batch.write(to: tables, starts: starts, isLast: isFinishing)
         }
       }
     } catch {
@@ -159,8 +160,7 @@ final class Writer {
       upkeep.keep(keeping)
     }
     starts = batch.running
-    startsDue =
-      starts.isEmpty ? nil : tuning.monotonic() + StoreLimits.lingerNanoseconds
+    startsDue = starts.values.lazy.map(\.due).min()
   }
 
   /// Whether commits are synced from now on; what was not synced before is with the next that is.
@@ -173,7 +173,7 @@ final class Writer {
   private func postpone(_ batch: inout Batch) {
     batch.noteStarts()
     starts.merge(batch.running) { _, latest in latest }
-    startsDue = startsDue ?? tuning.monotonic() + StoreLimits.lingerNanoseconds
+    startsDue = startsDue ?? starts.values.lazy.map(\.due).min()
   }
 
   /// What was kept is written.
@@ -243,6 +243,7 @@ final class Writer {
 
   /// Says how many changes could not be written.
   func finish(_ groups: [ChangeGroup]) -> Int {
+    isFinishing = true
     take(groups)
     repeat {
       let before = waiting.count

@@ -3,17 +3,25 @@
 
 /// Appends frames to one buffer, so that all frames of a turn leave in one write.
 package struct FrameWriter: Sendable {
-  package private(set) var bytes: [UInt8] = []
+  /// Longer than `count`: what is written next need not make room for each of its fields.
+  private var buffer: [UInt8] = []
+  package private(set) var count = 0
   /// What its buffer begins with, so that it need not grow step by step.
   private let capacity: Int
 
-  package init(capacity: Int = 0) { self.capacity = capacity }
+  package init(capacity: Int = 256) { self.capacity = capacity }
 
-  package var isEmpty: Bool { bytes.isEmpty }
+  package var isEmpty: Bool { count == 0 }
+
+  package var bytes: [UInt8] { Array(buffer[..<count]) }
 
   package mutating func take() -> [UInt8] {
-    defer { bytes = [] }
-    return bytes
+    buffer.removeLast(buffer.count - count)
+    defer {
+      buffer = []
+      count = 0
+    }
+    return buffer
   }
 
   /// False, and nothing appended, when the payload would pass `FrameHead.payloadBytesMax`.
@@ -22,22 +30,19 @@ package struct FrameWriter: Sendable {
     _ kind: FrameKind, attempt: UInt16 = 0, invocation: Int64 = 0,
     _ payload: (inout FrameWriter) -> Void = { _ in }
   ) -> Bool {
-    let start = bytes.count
-    if start == 0 { bytes.reserveCapacity(capacity) }
+    let start = count
     put(UInt32(0))
     put(kind.rawValue)
     put(UInt8(0))
     put(attempt)
     put(UInt64(bitPattern: invocation))
     payload(&self)
-    let payloadBytes = bytes.count - start - FrameHead.byteCount
+    let payloadBytes = count - start - FrameHead.byteCount
     guard payloadBytes <= FrameHead.payloadBytesMax else {
-      bytes.removeLast(bytes.count - start)
+      count = start
       return false
     }
-    withUnsafeBytes(of: UInt32(payloadBytes).littleEndian) { length in
-      for index in 0..<4 { bytes[start + index] = length[index] }
-    }
+    store(UInt32(payloadBytes), at: start)
     return true
   }
 
@@ -46,11 +51,15 @@ package struct FrameWriter: Sendable {
   package mutating func append(
     _ kind: FrameKind, attempt: UInt16 = 0, invocation: Int64 = 0, bytes payload: ArraySlice<UInt8>
   ) -> Bool {
-    append(kind, attempt: attempt, invocation: invocation) { $0.bytes.append(contentsOf: payload) }
+    append(kind, attempt: attempt, invocation: invocation) { writer in
+      payload.withUnsafeBytes { writer.add($0) }
+    }
   }
 
   mutating func put<Number: FixedWidthInteger>(_ number: Number) {
-    withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
+    makeRoom(for: MemoryLayout<Number>.size)
+    store(number, at: count)
+    count += MemoryLayout<Number>.size
   }
 
   mutating func put(_ text: String) {
@@ -62,8 +71,36 @@ package struct FrameWriter: Sendable {
 
   mutating func put(_ block: UnsafeRawBufferPointer) {
     put(UInt32(block.count))
-    bytes.append(contentsOf: block)
+    add(block)
   }
+
+  private mutating func add(_ block: UnsafeRawBufferPointer) {
+    if block.count <= buffer.count - count {
+      buffer.withUnsafeMutableBytes {
+        UnsafeMutableRawBufferPointer(rebasing: $0[count...]).copyMemory(from: block)
+      }
+      count += block.count
+    } else {
+      buffer.removeLast(buffer.count - count)
+      buffer.append(contentsOf: block)
+      count = buffer.count
+    }
+  }
+
+  private mutating func store<Number: FixedWidthInteger>(_ number: Number, at offset: Int) {
+    buffer.withUnsafeMutableBytes {
+      $0.storeBytes(of: number.littleEndian, toByteOffset: offset, as: Number.self)
+    }
+  }
+
+  /// For a number: a few bytes.
+  private mutating func makeRoom(for more: Int) {
+    guard count + more > buffer.count else { return }
+    if buffer.isEmpty { buffer.reserveCapacity(capacity) }
+    buffer.append(contentsOf: Self.room[..<min(capacity, Self.room.count)])
+  }
+
+  private static let room = [UInt8](repeating: 0, count: 4096)
 
   mutating func put<Value>(_ value: Value?, _ write: (inout FrameWriter, Value) -> Void) {
     put(UInt8(value == nil ? 0 : 1))

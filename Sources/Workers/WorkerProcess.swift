@@ -100,7 +100,7 @@ final class WorkerProcess {
       && unsentBytes < pool.settings.unsentBytesMax
   }
 
-  private var unsentBytes: Int { outgoing.bytes.count + (child?.channel?.unsentBytes ?? 0) }
+  private var unsentBytes: Int { outgoing.count + (child?.channel?.unsentBytes ?? 0) }
 
   // MARK: sending
 
@@ -151,7 +151,7 @@ final class WorkerProcess {
     let attempt = UInt16(exactly: name?.attempt ?? 0)
     guard let attempt else { preconditionFailure("an attempt number that does not fit a frame") }
     let fits = outgoing.append(kind, attempt: attempt, invocation: name?.id.rawValue ?? 0, payload)
-    if outgoing.bytes.count >= Self.earlyFlushBytes {
+    if outgoing.count >= Self.earlyFlushBytes {
       flush()
     } else if !flushIsPlanned {
       flushIsPlanned = true
@@ -162,7 +162,7 @@ final class WorkerProcess {
 
   private func flushPlanned() {
     flushIsPlanned = false
-    if !outgoing.bytes.isEmpty { flush() }
+    if !outgoing.isEmpty { flush() }
   }
 
   private func flush() {

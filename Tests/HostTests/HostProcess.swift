@@ -91,6 +91,8 @@ final class HostProcess {
   }
 
   struct HostDidNotStart: Error { var said: String }
+  /// Within five minutes, whatever the host had to tell.
+  struct NeverSo: Error {}
 
   @LoopActor
   private static func watch(
@@ -203,11 +205,18 @@ final class HostProcess {
   }
 
   /// Looks once, and then whenever the host tells that something happened.
+  ///
+  /// Gives up in the end: a host whose timers go on has always something to tell.
   func until(_ isSo: @escaping () throws -> Bool) throws {
     let follower = HTTPClient(control, readTimeout: .seconds(300))
+    let end = ContinuousClock.now + .seconds(300)
     var failure: (any Error)?
     _ = try follower.stream("GET", "/v1/stream") { _ in
-      do { return try !isSo() } catch {
+      do {
+        if try isSo() { return false }
+        if ContinuousClock.now > end { throw NeverSo() }
+        return true
+      } catch {
         failure = error
         return false
       }

@@ -7,7 +7,9 @@ import Testing
 /// Each was filled by a host of its time with the sample shop: orders that are charged, one whose bank
 /// did not answer and that waits for its second attempt, one rejected and one that does not decode,
 /// receipts in line behind one that was running at the kill, some that were delayed, and a timer that had
-/// fired. Schema 2 is the store of schema 1 with the next version's tables. `keys` were made to last.
+/// fired. Schema 2 is the store of schema 1 with the next version's tables. Two things were made to last,
+/// or these stores would say something else six hours and thirty days later: `keys`, and when what is
+/// unfinished was accepted.
 @Suite(.serialized)
 struct UpgradeTests {
   private struct Story: Decodable {

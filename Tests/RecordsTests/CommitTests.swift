@@ -1,5 +1,6 @@
 // Append, commit, durable: what is on disk when the store says so, and how few rows it takes.
 import Invocations
+import Synchronization
 import Testing
 
 @testable import Records
@@ -162,8 +163,23 @@ struct CommitTests {
     #expect(try test.number("SELECT worker FROM unfinished") == 4711)
   }
 
+  @Test func `a start that its end follows soon is never written by itself`() throws {
+    let clock = Mutex<UInt64>(0)
+    let test = try TestStore(tuning: RecordTuning(monotonic: { clock.withLock { $0 } }))
+    try test.write(.accept(accepted(1)), started(1), .accept(accepted(2)), started(2))
+    clock.withLock { $0 = StoreLimits.startHeldNanoseconds - 1 }
+    try test.write(.pause(subject: "queue:other", since: noon))
+    #expect(try test.number("SELECT sum(state = 2) FROM unfinished") == 0)
+    clock.withLock { $0 = StoreLimits.startHeldNanoseconds }
+    try test.write(.end(succeeded(1)))
+    #expect(try test.number("SELECT id FROM unfinished WHERE state = 2") == id(2).rawValue)
+    let story = try #require(try test.show(id(1)))
+    #expect(story.history == [attempt(1, 1)])
+    #expect(story.state == .succeeded)
+  }
+
   @Test func `a start is written without another commit when nothing comes`() throws {
-    let test = try TestStore()
+    let test = try TestStore(tuning: RecordTuning())
     try test.write(.accept(accepted(1)))
     try test.write(started(1))
     try eventually("the start") { try test.number("SELECT state FROM unfinished") == 2 }

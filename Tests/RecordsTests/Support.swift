@@ -96,7 +96,7 @@ final class TestStore: Sendable {
   let recovery: Recovery
 
   init(
-    in folder: Folder? = nil, tuning: RecordTuning = RecordTuning(), durability: Durability = .os
+    in folder: Folder? = nil, tuning: RecordTuning = .prompt, durability: Durability = .os
   ) throws {
     self.folder = try folder ?? Folder()
     let news = NewsBox()
@@ -210,4 +210,13 @@ func died(_ number: Int64, message: String = "no such card") -> Ending {
     id: id(number), function: "charge", state: .dead, reason: .rejected,
     endedAt: noon + .seconds(1), attempt: attempt(number, 1, .rejected, error: error),
     error: error)
+}
+
+extension RecordTuning {
+  /// Starts are written with the next commit, so that a test need not wait for them.
+  static var prompt: RecordTuning {
+    var tuning = RecordTuning()
+    tuning.startHeld = 0
+    return tuning
+  }
 }
