@@ -7,7 +7,7 @@ import Invocations
 extension Dispatcher {
   /// Starts a batch as soon as it is full, or when the first of it has waited long enough.
   func pumpBatches(_ desk: FunctionDesk) {
-    while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declared) {
+    while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declared), diskKeepsUp() {
       guard let rule = desk.declaration.batch else { return }
       let isFull = gather(desk, rule)
       guard isFull || desk.gathered.endsAt(rule).map({ $0 <= clocks.wall }) ?? false,

@@ -104,6 +104,7 @@ extension Dispatcher {
       }
       tell(first)
     }
+    if waitsForDisk, diskKeepsUp() { pump() }
   }
 
   /// The disk refuses.

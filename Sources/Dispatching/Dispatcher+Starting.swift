@@ -28,12 +28,19 @@ extension Dispatcher {
     if desk.declaration.batch != nil {
       pumpBatches(desk)
     } else {
-      while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declared) {
+      while desk.mayStart(at: clocks.monotonic), workers.hasRoom(for: desk.declared), diskKeepsUp()
+      {
         guard let work = nextWork(at: desk) else { break }
         if canStart(work, at: desk) { start(work, at: desk) }
       }
     }
     refill(desk)
+  }
+
+  /// False while the disk is so far behind that a start had better wait; `reached` goes on then.
+  func diskKeepsUp() -> Bool {
+    waitsForDisk = appended &- onDisk >= UInt64(RecordLimits.startingBacklogMax)
+    return !waitsForDisk
   }
 
   /// The next due work whose turn it is; from its line, or by way of the lanes.

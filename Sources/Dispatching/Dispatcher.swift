@@ -52,6 +52,8 @@ package final class Dispatcher {
   var logBacklog = LogBacklog()
   /// How far the disk is.
   var onDisk: UInt64 = 0
+  /// Something could have started but for the disk.
+  var waitsForDisk = false
   var stalledReason: String?
   /// A manifest says, or has said, that values of its events are not to be shown.
   private(set) var isRedacting = false

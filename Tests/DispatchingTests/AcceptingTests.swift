@@ -44,6 +44,23 @@ struct AcceptingTests {
     #expect(house.workers.started.count == 1)
   }
 
+  @Test func `nothing more is started while the disk is far behind`() {
+    let wide = FunctionDeclaration(
+      name: "charge", handler: "Charge", triggers: [.queue("q")],
+      concurrency: ConcurrencyLimit(limit: 100_000))
+    let house = TestHouse([wide])
+    let most = RecordLimits.startingBacklogMax
+    let answers = (0..<most + 10).map { house.send("charge", id: "\($0)") }
+    house.log.commit()
+    for news in house.log.takeNews() { house.dispatcher.hear(news) }
+    // They are accepted all the same, and what has started is not on disk.
+    #expect(answers.allSatisfy { $0.accepted != nil })
+    #expect(house.workers.started.count == most)
+    #expect(house.log.backlog == most)
+    house.settle()
+    #expect(house.workers.started.count == most + 10)
+  }
+
   @Test func `the same id is one invocation and every sender learns its name`() {
     let house = TestHouse([charge])
     let first = house.send("charge", id: "a")

@@ -117,6 +117,9 @@ package enum RecordNews: Sendable {
 package enum RecordLimits {
   /// Changes not yet on disk: about a quarter of a second of a fast disk's work.
   package static let backlogMax = 20_000
+  /// Changes not yet on disk while more is started: what is on its way then is several commits' worth, and
+  /// more would only make those wait who want to be acknowledged.
+  package static let startingBacklogMax = 4_096
   /// Log lines handed over and not yet on disk; more are dropped, and their attempt's log says so.
   package static let logBytesMax = 64 << 20
 }
