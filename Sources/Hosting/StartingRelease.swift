@@ -23,13 +23,13 @@ package struct StartingRelease: Sendable {
 
   /// Nil where the files themselves are live.
   static func choose(
-    _ settings: HostSettings, _ book: ReleaseBook
+    _ settings: HostSettings, _ book: ReleaseBook, _ shelving: Aside<Shelved>
   ) throws(HostFault) -> StartingRelease? {
     guard let texts = settings.manifests else { return nil }
     guard texts.reduce(0, { $0 + $1.text.utf8.count }) <= manifestBytesMax else {
       throw .manifestsTooLarge(bytesMax: manifestBytesMax)
     }
-    let (shelf, executable) = try shelve(settings)
+    let (shelf, executable) = try shelving.value.get()
     let fresh = StartingRelease(
       record: ReleaseRecord(
         number: book.lastNumber + 1, createdAt: SystemClocks().wall, by: "apus serve",
@@ -43,14 +43,14 @@ package struct StartingRelease: Sendable {
     return fresh.orRather(live)
   }
 
-  private static func shelve(
-    _ settings: HostSettings
-  ) throws(HostFault) -> (ExecutableShelf, ShelvedExecutable) {
+  typealias Shelved = Result<(ExecutableShelf, ShelvedExecutable), HostFault>
+
+  static func shelve(_ settings: HostSettings) -> Shelved {
     do throws(ShelfFault) {
       let shelf = try ExecutableShelf(
         dataDirectory: settings.dataDirectory, group: settings.workerUser?.group)
-      return (shelf, try shelf.adopt(settings.executable))
-    } catch { throw .executable(path: settings.executable, reason: error.reason) }
+      return .success((shelf, try shelf.adopt(settings.executable)))
+    } catch { return .failure(.executable(path: settings.executable, reason: error.reason)) }
   }
 
   private static func read(_ texts: [ManifestText]) throws(HostFault) -> ManifestSet {

@@ -2,13 +2,14 @@
 // before it holds.
 //
 //   1 certificates, tokens                      on the caller's thread
-//   - data directory, lock, store, recovery
+//   - data directory, lock, store, recovery     (the executable is shelved meanwhile)
 //   - the release to come up with               (StartingRelease)
 //   2 rooms wired                               on the loop from here
 //   3 workers up, every handler there
 //   4 timers, doors
 //   5 doors.json                                on the caller's thread
 
+import Dispatch
 import Doors
 import EventLoop
 import Glibc
@@ -16,6 +17,7 @@ package import Invocations
 import Manifests
 package import Records
 import Releases
+import Synchronization
 import Workers
 
 package final class RunningHost: Sendable {
@@ -79,12 +81,18 @@ package final class RunningHost: Sendable {
   ) throws -> RunningHost {
     let keys = try DoorKeys.read(settings)
     let ear = onLoop { Host.Ear() }
-    let opened = try openStore(settings, ear)
+    let given = settings
+    let shelving = Aside { StartingRelease.shelve(given) }
+    // What it began is over before the directory is given up.
+    defer { shelving.finish() }
+    let opened = try openStore(settings, ear) {
+      if given.manifests != nil { shelving.begin() }
+    }
     var settings = settings
     var started: Host?
     do {
       try settings.workerUser?.letIn(to: settings.dataDirectory)
-      let release = try StartingRelease.choose(settings, opened.recovery.releases)
+      let release = try StartingRelease.choose(settings, opened.recovery.releases, shelving)
       if let release {
         settings.declarations = release.set.declarations
         settings.executable = release.executablePath
@@ -127,13 +135,14 @@ package final class RunningHost: Sendable {
   }
 
   private static func openStore(
-    _ settings: HostSettings, _ ear: Host.Ear
+    _ settings: HostSettings, _ ear: Host.Ear, locked: @escaping @Sendable () -> Void
   ) throws -> (store: RecordStore, recovery: Recovery) {
     do {
       var tuning = RecordTuning(retention: settings.retention)
       tuning.ballastBytes = settings.ballastBytes
       tuning.copiesBeforeUpgrade = settings.copiesBeforeUpgrade
       tuning.told = settings.told
+      tuning.locked = locked
       return try RecordStore.open(
         directory: settings.dataDirectory, durability: settings.durability, tuning: tuning,
         deliver: { news in EventLoop.shared.submit { ear.host?.heard(news) } })
@@ -219,6 +228,29 @@ package func awaitLoop<Value: Sendable>(
   let box = Mailbox<Value>()
   EventLoop.shared.submit { body { box.put($0) } }
   return box.take()
+}
+
+/// Work that goes on beside the caller's.
+final class Aside<Value: Sendable>: Sendable {
+  private let body: @Sendable () -> Value
+  private let box = Mailbox<Value>()
+  private let hasBegun = Atomic(false)
+
+  init(_ body: @escaping @Sendable () -> Value) { self.body = body }
+
+  func begin() {
+    hasBegun.store(true, ordering: .relaxed)
+    DispatchQueue.global().async { [self] in box.put(body()) }
+  }
+
+  /// Waits for it; begins it where nobody has.
+  var value: Value {
+    if !hasBegun.load(ordering: .relaxed) { begin() }
+    return box.take()
+  }
+
+  /// Waits for it if it has begun.
+  func finish() { if hasBegun.load(ordering: .relaxed) { _ = box.take() } }
 }
 
 /// One value handed from the loop to a thread that blocks for it.

@@ -36,6 +36,7 @@ package final class RecordStore: RecordLog, Sendable {
     deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(RecordFault) -> (store: RecordStore, recovery: Recovery) {
     let directory = try DataDirectory(path: path)
+    tuning.locked()
     try directory.prepareFile()
     var remarks = try OpeningRemarks(on: directory)
     let connection = try Opening.unchanged(file: directory.file, durability: durability)

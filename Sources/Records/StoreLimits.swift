@@ -118,6 +118,8 @@ package struct RecordTuning: Sendable {
   package var copiesBeforeUpgrade = true
   /// Nanoseconds for which a start waits for the end of its attempt.
   package var startHeld = StoreLimits.startHeldNanoseconds
+  /// The directory is this host's from now on; called once, before anything that takes time.
+  package var locked: @Sendable () -> Void = {}
   /// What an opening is at, where that may take long.
   package var told: @Sendable (String) -> Void = { _ in }
 
