@@ -60,13 +60,12 @@ struct Batch {
     running[start.id.rawValue] = HeldStart(start: start, due: now + startHeld)
   }
 
-  /// `starts` are those of earlier commits that nothing has ended since; the last commit of all holds
-  /// none of them back.
+  /// `starts` are those of earlier commits that nothing has ended since.
   mutating func write(
-    to tables: RecordTables, starts: [Int64: HeldStart], isLast: Bool
+    to tables: RecordTables, starts: [Int64: HeldStart], holdsStarts: Bool
   ) throws(SQLiteFailure) {
     for (id, held) in starts where !ended.contains(id) && !continued.contains(id) {
-      if held.due <= now || isLast {
+      if held.due <= now || !holdsStarts {
         try tables.markStarted(held.start)
       } else {
         running[id] = held

@@ -9,7 +9,8 @@ package enum StoreLimits {
   package static let bytesPerCommitMax = 16 << 20
   /// How long what nobody waits for may stay unwritten while nothing else is committed.
   static let lingerNanoseconds: UInt64 = 10_000_000
-  /// How long a start may stay unwritten: most attempts end sooner, and then its end says all of it.
+  /// How long a start may stay unwritten while other things are committed: most attempts end sooner, and
+  /// then the end says all of it.
   package static let startHeldNanoseconds: UInt64 = 50_000_000
 
   /// A disk that has done nothing for so long is told of.

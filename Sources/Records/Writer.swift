@@ -17,7 +17,8 @@ final class Writer {
   private var waiting: [ChangeGroup] = []
   /// The number of the last change taken.
   private var lastTaken: UInt64 = 0
-  /// Starts of attempts that nothing has ended, until each is due to be written.
+  /// Starts of attempts that nothing has ended, until each is due to be written or there is nothing else
+  /// to write.
   private var starts: [Int64: Batch.HeldStart] = [:]
   private var startsDue: UInt64?
   private var isFinishing = false
@@ -142,7 +143,9 @@ final class Writer {
         try applyPagesMax()
         try sync(batch.isFirm && durability == .disk)
         try connection.transaction { () throws(SQLiteFailure) in
-          try batch.write(to: tables, starts: starts, isLast: isFinishing)
+          // Where nothing else is written, there is time to write starts.
+          let isIdle = isFinishing || batch.changeCount == 0
+          try batch.write(to: tables, starts: starts, holdsStarts: !isIdle)
         }
       }
     } catch {
@@ -160,7 +163,7 @@ final class Writer {
       upkeep.keep(keeping)
     }
     starts = batch.running
-    startsDue = starts.values.lazy.map(\.due).min()
+    startsDue = starts.isEmpty ? nil : tuning.monotonic() + StoreLimits.lingerNanoseconds
   }
 
   /// Whether commits are synced from now on; what was not synced before is with the next that is.
@@ -173,7 +176,7 @@ final class Writer {
   private func postpone(_ batch: inout Batch) {
     batch.noteStarts()
     starts.merge(batch.running) { _, latest in latest }
-    startsDue = startsDue ?? starts.values.lazy.map(\.due).min()
+    startsDue = startsDue ?? tuning.monotonic() + StoreLimits.lingerNanoseconds
   }
 
   /// What was kept is written.
