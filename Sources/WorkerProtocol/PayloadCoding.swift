@@ -9,7 +9,7 @@ package struct FrameWriter: Sendable {
   /// What its buffer begins with, so that it need not grow step by step.
   private let capacity: Int
 
-  package init(capacity: Int = 256) { self.capacity = capacity }
+  package init(capacity: Int = 256) { self.capacity = max(capacity, 64) }
 
   package var isEmpty: Bool { count == 0 }
 
