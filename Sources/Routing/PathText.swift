@@ -10,7 +10,7 @@ struct PathText {
   static let segmentsMax = 64
 
   /// As they came, between the slashes.
-  let raw: [Substring]
+  let raw: [Substring.UTF8View]
   /// Percent-decoded.
   let segments: [String]
 
@@ -26,13 +26,12 @@ struct PathText {
       path.utf8.count == 1
       ? []
       : path.utf8.dropFirst().split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        .map(Substring.init)
     guard raw.count <= Self.segmentsMax else {
       throw PathFault(reason: "the path has more than \(Self.segmentsMax) segments")
     }
     var segments: [String] = []
     segments.reserveCapacity(raw.count)
-    for segment in raw { segments.append(try Self.checked(segment)) }
+    for segment in raw { segments.append(try Self.checked(Substring(segment))) }
     self.segments = segments
   }
 
@@ -41,7 +40,10 @@ struct PathText {
   /// An encoded slash stays `%2F` here, so that every
   /// slash of the text is one of the path's own and `..%2F..` cannot climb.
   func rest(from first: Int) -> String {
-    raw[first...].map { Self.decoded($0, keepingSlash: true) ?? String($0) }.joined(separator: "/")
+    raw[first...].map { segment in
+      let text = Substring(segment)
+      return Self.decoded(text, keepingSlash: true) ?? String(text)
+    }.joined(separator: "/")
   }
 
   private static func checked(_ segment: Substring) throws(PathFault) -> String {

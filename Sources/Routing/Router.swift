@@ -22,7 +22,7 @@ package enum RoutingFault: Error, Equatable, Sendable {
 }
 
 package struct Router: Sendable {
-  private struct Route: Sendable {
+  private final class Route: Sendable {
     let declaration: FunctionDeclaration
     let http: HTTPRoute
     let names: [String]

@@ -18,18 +18,19 @@ extension Benchmarks {
       Part(
         name: "HTTP: a request of 16 fields and its body read", count: 50_000, allocationsMax: 8.5,
         run: requests),
-      Part(name: "route: a call finds its function", count: 50_000, allocationsMax: 6, run: route),
+      Part(
+        name: "route: a call finds its function", count: 50_000, allocationsMax: 5.5, run: route),
       Part(name: "JSON: 263 bytes validated", count: 200_000, allocationsMax: 0.1, run: json),
       Part(
         name: "state: claimed and succeeded", count: 200_000, allocationsMax: 0.1, run: transitions),
       Part(
-        name: "dispatch: accept to end, no disk", count: 10_000, allocationsMax: 10.5, run: dispatch
+        name: "dispatch: accept to end, no disk", count: 10_000, allocationsMax: 9, run: dispatch
       ),
       Part(
-        name: "dispatch: a duplicate by its key", count: 20_000, allocationsMax: 9.5,
+        name: "dispatch: a duplicate by its key", count: 20_000, allocationsMax: 5.5,
         run: duplicates
       ),
-      Part(name: "frame: start written and read", count: 50_000, allocationsMax: 10.5, run: frames),
+      Part(name: "frame: start written and read", count: 50_000, allocationsMax: 7.5, run: frames),
       Part(
         name: "cron: the next instant, in Berlin", count: 20_000, allocationsMax: 0.1, run: cron),
     ]
