@@ -2,7 +2,7 @@
 // before it holds.
 //
 //   1 certificates, tokens                      on the caller's thread
-//   - data directory, lock, store, recovery     (the executable is shelved meanwhile)
+//   - data directory, lock, store, recovery     (then the executable is shelved beside)
 //   - the release to come up with               (StartingRelease)
 //   2 rooms wired                               on the loop from here
 //   3 workers up, every handler there
@@ -83,7 +83,7 @@ package final class RunningHost: Sendable {
     let ear = onLoop { Host.Ear() }
     let given = settings
     let shelving = Aside { StartingRelease.shelve(given) }
-    // What it began is over before the directory is given up.
+    // Nothing goes on behind the back of whoever hears that it failed.
     defer { shelving.finish() }
     let opened = try openStore(settings, ear) {
       if given.manifests != nil { shelving.begin() }
@@ -135,14 +135,14 @@ package final class RunningHost: Sendable {
   }
 
   private static func openStore(
-    _ settings: HostSettings, _ ear: Host.Ear, locked: @escaping @Sendable () -> Void
+    _ settings: HostSettings, _ ear: Host.Ear, opened: @escaping @Sendable () -> Void
   ) throws -> (store: RecordStore, recovery: Recovery) {
     do {
       var tuning = RecordTuning(retention: settings.retention)
       tuning.ballastBytes = settings.ballastBytes
       tuning.copiesBeforeUpgrade = settings.copiesBeforeUpgrade
       tuning.told = settings.told
-      tuning.locked = locked
+      tuning.opened = opened
       return try RecordStore.open(
         directory: settings.dataDirectory, durability: settings.durability, tuning: tuning,
         deliver: { news in EventLoop.shared.submit { ear.host?.heard(news) } })

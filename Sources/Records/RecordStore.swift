@@ -36,10 +36,10 @@ package final class RecordStore: RecordLog, Sendable {
     deliver: @escaping @Sendable (RecordNews) -> Void
   ) throws(RecordFault) -> (store: RecordStore, recovery: Recovery) {
     let directory = try DataDirectory(path: path)
-    tuning.locked()
     try directory.prepareFile()
     var remarks = try OpeningRemarks(on: directory)
     let connection = try Opening.unchanged(file: directory.file, durability: durability)
+    tuning.opened()
     if remarks.endsLog { try Opening.endLog(of: connection, in: directory) }
     remarks.add(try Upgrade(of: connection, tuning, hadStore: directory.hadStore).run())
     let ballast = Ballast(directory: path, bytes: tuning.ballastBytes)

@@ -119,8 +119,8 @@ package struct RecordTuning: Sendable {
   package var copiesBeforeUpgrade = true
   /// Nanoseconds for which a start waits for the end of its attempt.
   package var startHeld = StoreLimits.startHeldNanoseconds
-  /// The directory is this host's from now on; called once, before anything that takes time.
-  package var locked: @Sendable () -> Void = {}
+  /// The directory is locked and its store known to be ours; called once, before it is taken up.
+  package var opened: @Sendable () -> Void = {}
   /// What an opening is at, where that may take long.
   package var told: @Sendable (String) -> Void = { _ in }
 
