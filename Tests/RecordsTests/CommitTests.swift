@@ -165,17 +165,48 @@ struct CommitTests {
 
   @Test func `a start that its end follows soon is never written by itself`() throws {
     let clock = Mutex<UInt64>(0)
-    let test = try TestStore(tuning: RecordTuning(monotonic: { clock.withLock { $0 } }))
-    try test.write(.accept(accepted(1)), started(1), .accept(accepted(2)), started(2))
-    clock.withLock { $0 = StoreLimits.startHeldNanoseconds - 1 }
-    try test.write(.pause(subject: "queue:other", since: noon))
-    #expect(try test.number("SELECT sum(state = 2) FROM unfinished") == 0)
-    clock.withLock { $0 = StoreLimits.startHeldNanoseconds }
-    try test.write(.end(succeeded(1)))
-    #expect(try test.number("SELECT id FROM unfinished WHERE state = 2") == id(2).rawValue)
-    let story = try #require(try test.show(id(1)))
+    let folder = try Folder()
+    let file = "\(folder.path)/apus.db"
+    // Turn by turn: the writer's thread would write the starts as soon as the clock says that nothing
+    // else came, before the next change can be handed over.
+    let (store, _) = try SteppedStore.open(
+      file: file, tuning: RecordTuning(monotonic: { clock.withLock { $0 } })
+    ) { _ in }
+    func write(at time: UInt64, _ changes: RecordChange...) {
+      clock.withLock { $0 = time }
+      store.append(changes, CommitTerms())
+      store.write()
+    }
+    let held = StoreLimits.startHeldNanoseconds
+    write(at: 0, .accept(accepted(1)), started(1), .accept(accepted(2)), started(2))
+    write(at: held - 1, .pause(subject: "queue:other", since: noon))
+    #expect(try fileNumber("SELECT count(*) FROM unfinished WHERE state = 2", at: file) == 0)
+    write(at: held, .end(succeeded(1)))
+    #expect(try fileNumber("SELECT id FROM unfinished WHERE state = 2", at: file) == id(2).rawValue)
+    #expect(try fileNumber("SELECT count(*) FROM unfinished", at: file) == 1)
+    #expect(store.close() == 0)
+    let reopened = try TestStore(in: folder)
+    let story = try #require(try reopened.show(id(1)))
     #expect(story.history == [attempt(1, 1)])
     #expect(story.state == .succeeded)
+  }
+
+  @Test func `starts are written by themselves when nothing else comes`() throws {
+    let clock = Mutex<UInt64>(0)
+    let folder = try Folder()
+    let file = "\(folder.path)/apus.db"
+    let (store, _) = try SteppedStore.open(
+      file: file, tuning: RecordTuning(monotonic: { clock.withLock { $0 } })
+    ) { _ in }
+    store.append([.accept(accepted(1)), started(1)], CommitTerms())
+    store.write()
+    clock.withLock { $0 = StoreLimits.lingerNanoseconds - 1 }
+    store.write()
+    #expect(try fileNumber("SELECT count(*) FROM unfinished WHERE state = 2", at: file) == 0)
+    clock.withLock { $0 = StoreLimits.lingerNanoseconds }
+    store.write()
+    #expect(try fileNumber("SELECT count(*) FROM unfinished WHERE state = 2", at: file) == 1)
+    #expect(store.close() == 0)
   }
 
   @Test func `a start is written without another commit when nothing comes`() throws {
