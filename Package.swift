@@ -61,6 +61,7 @@ let package = Package(
       name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"]), .brew(["libuv"])]),
     .target(name: "CCrash"),
     .target(name: "CConfine"),
+    .target(name: "CWriteback"),
     .target(name: "CSQLite", linkerSettings: [.linkedLibrary("sqlite3")]),
 
     // Words: what every room speaks.
@@ -90,7 +91,7 @@ let package = Package(
     room(
       "Manifests", imports: ["Invocations", "Schedules"], libraries: [library("Yams", from: "Yams")]
     ),
-    room("Releases", imports: ["Invocations", "Manifests", "Digests"]),
+    room("Releases", imports: ["Invocations", "Manifests", "Digests", "CWriteback"]),
     room("EventSources", imports: ["Invocations", "Schedules", "Digests"]),
     room("Routing", imports: ["Invocations"]),
     room(

@@ -46,11 +46,15 @@ package struct WebhookRule: Sendable {
     self.keys = keys
   }
 
+  /// Of a Standard Webhooks secret, decoded: the specification asks for 24 to 64; what is longer is
+  /// no danger.
+  package static let standardKeyBytesMin = 24
+
   /// Standard Webhooks secrets are base64, with `whsec_` before it or without; the others are text.
   private static func key(of secret: String, _ scheme: WebhookPolicy.Scheme) -> [UInt8]? {
     guard scheme == .standardWebhooks else { return secret.isEmpty ? nil : Array(secret.utf8) }
     let text = secret.hasPrefix("whsec_") ? String(secret.dropFirst(6)) : secret
-    guard let key = Base64.decoded(text), !key.isEmpty else { return nil }
+    guard let key = Base64.decoded(text), key.count >= standardKeyBytesMin else { return nil }
     return key
   }
 

@@ -25,7 +25,8 @@ package struct WebhookRules: Sendable {
           mistakes.append(
             "a secret among \(policy.secrets.joined(separator: ", ")), which verifies "
               + "\(route.method) \(route.pattern) of '\(function.name)', is none of the scheme "
-              + "\(policy.scheme.rawValue): that wants whsec_ and base64")
+              + "\(policy.scheme.rawValue): that wants whsec_ and the base64 of at least "
+              + "\(WebhookRule.standardKeyBytesMin) bytes")
         }
       }
     }

@@ -59,7 +59,8 @@ package enum RecordFault: Error, Equatable, Sendable {
 }
 
 extension RecordFault: CustomStringConvertible {
-  package var description: String { "\(problem); \(remedy)" }
+  /// For people; the code is what they look for in the manual.
+  package var description: String { "\(problem) (\(code)); \(remedy)" }
 
   package var problem: String {
     switch self {

@@ -2,6 +2,7 @@
 // names is there, whole and on disk, whatever becomes of the file it came from. Every call blocks;
 // none is for the loop.
 
+import CWriteback
 import Glibc
 package import Invocations
 
@@ -19,6 +20,8 @@ package struct ExecutableShelf: Sendable {
   private let group: UInt32?
 
   private static let chunkBytes = 1 << 20
+  /// Of a copy: the disk takes up these while the next are hashed.
+  private static let writebackBytes = 8 << 20
 
   /// Makes the directory where it is missing, inside one that is there.
   package init(dataDirectory: String, group: UInt32? = nil) throws(ShelfFault) {
@@ -69,9 +72,15 @@ package struct ExecutableShelf: Sendable {
     defer { close(to) }
     // Hashed as it is copied: the file may change meanwhile, and the name is of what is kept.
     var hash = ContentHash()
+    var (written, begun) = (0, 0)
     try Self.read(from, of: source) { bytes throws(ShelfFault) in
-      hash.add(bytes)
       try Self.write(bytes, to: to, of: fresh)
+      written += bytes.count
+      if written - begun >= Self.writebackBytes {
+        cwriteback_begin(to, Int64(begun), Int64(written - begun))
+        begun = written
+      }
+      hash.add(bytes)
     }
     let name = hash.finish()
     try publish(fresh, to, as: name)

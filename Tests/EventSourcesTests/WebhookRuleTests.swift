@@ -165,6 +165,17 @@ struct WebhookRuleTests {
     #expect(WebhookRule(policy, secrets: [secret]) == nil)
   }
 
+  @Test func `a secret has 24 bytes at least`() {
+    let policy = WebhookPolicy(scheme: .standardWebhooks, secrets: ["S"])
+    func rule(of count: Int) -> WebhookRule? {
+      let key = [UInt8](repeating: 7, count: count)
+      return WebhookRule(policy, secrets: ["whsec_" + Base64.encoded(key)])
+    }
+    #expect(rule(of: 23) == nil)
+    #expect(rule(of: 24) != nil)
+    #expect(rule(of: 64) != nil)
+  }
+
   // MARK: Stripe
 
   private let stripeBody = #"{"id":"evt_1","type":"charge.succeeded"}"#

@@ -67,6 +67,18 @@ extension DiskTests {
     #expect(try contents(of: data) == before)
   }
 
+  @Test func `a host that is refused leaves nothing but its lock beside a foreign file`() throws {
+    let data = try HostProcess.temporaryFolder()
+    try Self.otherDatabase.write(to: data.appending(path: "apus.db"))
+    let refused = try start(on: data)
+    #expect(refused.status == 1)
+    #expect(refused.text.contains("not a store of Apus (R002)"), "\(refused.text)")
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: data.path()).sorted() == [
+        "apus.db", "lock",
+      ])
+  }
+
   func contents(of data: URL) throws -> [Data?] {
     ["apus.db", "apus.db-wal"].map {
       let found = FileManager.default.contents(atPath: data.appending(path: $0).path())

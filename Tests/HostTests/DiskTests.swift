@@ -283,7 +283,8 @@ struct DiskTests {
     let host = try await host()
     let second = try start(on: host.directory)
     #expect(second.status == 1)
-    #expect(second.text.contains("another host (pid \(host.processID)) works here"), "\(second)")
+    #expect(
+      second.text.contains("another host (pid \(host.processID)) works here (R001)"), "\(second)")
     #expect(second.text.contains("stop it, or choose another directory"))
     #expect(host.terminate() == 0)
   }

@@ -9,7 +9,8 @@ import Testing
 @Suite(.serialized)
 struct WebhookTests {
   private static let hubSecret = "hub-secret-of-this-test"
-  private static let billingSecret = "whsec_" + Base64.encoded(Array("billing of this test".utf8))
+  private static let billingSecret =
+    "whsec_" + Base64.encoded(Array("the billing of this test".utf8))
 
   private func host(
     secrets: [String: String] = ["HUB": hubSecret, "BILLING": billingSecret], also: String = ""
@@ -28,7 +29,7 @@ struct WebhookTests {
         \(also)
         """
       ]), worker: "CrashingWorker", data: HostProcess.temporaryFolder(),
-      environment: secrets.merging(["GONE": Base64.encoded(Array("a former one".utf8))]) {
+      environment: secrets.merging(["GONE": Base64.encoded(Array("the one that was there before".utf8))]) {
         first, _ in first
       })
   }

@@ -34,7 +34,7 @@ struct PackageName: Equatable {
   static let taken: Set<String> = [
     // The targets of Apus.
     "Apus", "ApusCommand", "ApusTesting", "Benchmarks", "CAllocations", "CConfine", "CCrash",
-    "CLibuv", "CSQLite", "CrashingWorker", "Digests",
+    "CLibuv", "CSQLite", "CWriteback", "CrashingWorker", "Digests",
     "Dispatching", "Doors", "EventLoop", "EventSources", "HTTP", "Hosting", "HouseRules",
     "Invocations", "Manifests", "RecordingChild", "Records", "Releases", "Routing", "Schedules",
     "ScriptedWorker", "Shop", "Fuzz", "Fuzzing", "Simulate", "Simulation", "TestSupport",
