@@ -52,11 +52,21 @@ final class PoolUnderTest {
   /// News that arrived and nobody awaited.
   var unread: [WorkerNews] { mailbox.unread }
 
+  /// Throws when its worker was lost instead, or a test would wait for what cannot come.
   func answer(to id: Int64) async throws -> AttemptAnswer {
-    try await first { news in
-      guard case .answered(let name, let answer) = news, name.id.rawValue == id else { return nil }
-      return answer
+    let answer: Result<AttemptAnswer, Lost> = try await first { news in
+      switch news {
+      case .answered(let name, let answer) where name.id.rawValue == id: .success(answer)
+      case .lost(let lost) where (lost.culprits + lost.others).contains { $0.id.rawValue == id }:
+        .failure(Lost(how: lost.how))
+      default: nil
+      }
     }
+    return try answer.get()
+  }
+
+  struct Lost: Error {
+    let how: String
   }
 
   /// The JSON text of a success; anything else is given as it is described.
@@ -140,6 +150,9 @@ func withPool(
   _ body: @LoopActor (PoolUnderTest) async throws -> Void
 ) async throws {
   var settings = WorkerSettings()
+  // Of a hundred pools at once, slowed down by a sanitizer, a healthy worker may be silent for longer
+  // than a host would bear.
+  settings.pingTimeout = .seconds(600)
   adjust(&settings)
   let under = PoolUnderTest(settings)
   do {
