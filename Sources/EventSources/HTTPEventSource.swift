@@ -7,24 +7,22 @@ package enum HTTPEventSource {
   package static let type = "apus.http.request"
 
   /// Never stored.
-  ///
-  /// In lower case.
-  package static let secretHeaders: Set<String> = [
+  package static let secretHeaders = FieldNames([
     "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "apikey",
     "x-auth-token", "x-access-token", "x-amz-security-token", "x-csrf-token", "x-xsrf-token",
     "x-vault-token", "x-gitlab-token", "x-goog-api-key", "ocp-apim-subscription-key",
-  ]
+  ])
 
   /// Of calls that were checked: with the body beside them they could be sent again.
-  private static let signatureHeaders: Set<String> = [
+  private static let signatureHeaders = FieldNames([
     "x-hub-signature-256", "x-hub-signature", "webhook-signature", "stripe-signature",
-  ]
+  ])
 
   /// They speak of one connection, not of the request (RFC 9110 §7.6.1).
-  private static let hopByHopHeaders: Set<String> = [
+  private static let hopByHopHeaders = FieldNames([
     "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
     "http2-settings", "expect",
-  ]
+  ])
 
   /// The event of a call that is about to be handled; `trace` is what the headers handed on, or a
   /// trace that begins here.
@@ -44,10 +42,11 @@ package enum HTTPEventSource {
   ) -> HTTPCall {
     let named = headers.filter { $0.isNamed("connection") }
       .flatMap { $0.value.split(separator: ",").map { $0.trimmingSpace.lowercased() } }
-    let dropped = hopByHopHeaders.union(named)
     return HTTPCall(
       method: method, path: path, query: query, parameters: parameters,
-      headers: headers.filter { !dropped.contains($0.name.lowercased()) })
+      headers: headers.filter { field in
+        !hopByHopHeaders.contains(field.name) && !named.contains { field.isNamed($0) }
+      })
   }
 
   /// The form that goes to the store.
@@ -55,11 +54,13 @@ package enum HTTPEventSource {
   /// A repeat of the call finds these headers absent rather than filled with something that is no
   /// secret.
   package static func withoutSecrets(_ call: HTTPCall, isVerified: Bool = false) -> HTTPCall {
-    var call = call
-    call.headers.removeAll {
-      let name = $0.name.lowercased()
-      return secretHeaders.contains(name) || isVerified && signatureHeaders.contains(name)
+    func isSecret(_ field: HTTPCall.Field) -> Bool {
+      secretHeaders.contains(field.name) || isVerified && signatureHeaders.contains(field.name)
     }
+    // Most calls have none, and both forms are then one.
+    guard call.headers.contains(where: isSecret) else { return call }
+    var call = call
+    call.headers.removeAll(where: isSecret)
     return call
   }
 

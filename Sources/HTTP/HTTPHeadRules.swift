@@ -93,7 +93,8 @@ enum HTTPHeadRules {
 
   /// A name, an address or a bracketed IPv6 address, and perhaps a port.
   static func isHost(_ text: String) -> Bool {
-    !text.utf8.isEmpty && text.utf8.allSatisfy { isHostByte[Int($0)] }
+    var text = text
+    return text.withUTF8 { !$0.isEmpty && $0.allSatisfy { isHostByte[Int($0)] } }
   }
 
   /// RFC 3986 unreserved and sub-delims except the comma, which joins repeated fields into one;

@@ -60,9 +60,7 @@ struct HTTPHeadScanner {
     } else {
       try checkHeaderLine(line)
     }
-    var hasForbidden = false
-    for byte in line { hasForbidden = hasForbidden || HTTPGrammar.isForbiddenInLine(byte) }
-    if hasForbidden {
+    guard HTTPGrammar.hasNothingForbidden(line) else {
       throw .malformed("a line of the head has a control byte, such as NUL or CR alone")
     }
   }

@@ -29,6 +29,8 @@ package struct Router: Sendable {
     /// Which segment each name binds.
     let places: [Int]
     let endsInRest: Bool
+    /// All its segments, where none takes a value.
+    let literals: [String]?
 
     init(_ declaration: FunctionDeclaration, _ http: HTTPRoute, _ pattern: RoutePattern) {
       self.declaration = declaration
@@ -38,11 +40,18 @@ package struct Router: Sendable {
         if case .literal = pattern.segments[place] { false } else { true }
       }
       endsInRest = if case .rest = pattern.segments.last { true } else { false }
+      let literals = pattern.segments.compactMap {
+        if case .literal(let text) = $0 { text } else { nil }
+      }
+      self.literals = literals.count == pattern.segments.count ? literals : nil
     }
   }
 
   private var routes: [Route] = []
   private var trees: [String: RouteTree] = [:]
+  /// By method, then by a path that is a route's own text: most calls name one, and it need not be
+  /// taken apart.
+  private var exact: [String: [String: Int]] = [:]
   private var queues: [String: FunctionDeclaration] = [:]
 
   package init(_ declarations: [FunctionDeclaration]) throws(RoutingFault) {
@@ -55,12 +64,23 @@ package struct Router: Sendable {
         }
       }
     }
+    for (number, route) in routes.enumerated() {
+      // Only where to take it apart leads to the same route.
+      guard let segments = route.literals,
+        trees[route.http.method]?.route(for: segments) == number
+      else { continue }
+      exact[route.http.method, default: [:]][route.http.pattern] = number
+    }
   }
 
   package func function(forQueue name: String) -> FunctionDeclaration? { queues[name] }
 
   /// `path` is the request's, still percent-encoded and without its query.
   package func match(method: String, path: String) -> RouteMatch {
+    if let number = exact[method]?[path] {
+      let route = routes[number]
+      return .found(route.declaration, route.http, parameters: [])
+    }
     let text: PathText
     do { text = try PathText(path) } catch { return .badPath(reason: error.reason) }
     if let route = route(method: method, for: text) { return found(route, in: text) }

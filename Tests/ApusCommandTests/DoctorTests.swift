@@ -323,7 +323,7 @@ struct DoctorTests {
     let newer = RecordFault.newer(path: "/x/apus.db", version: 9, known: 5)
     let found = try finding { $0.fault = newer }
     #expect(found.severity == .problem && found.code == "R003")
-    #expect("\(found.message); \(found.remedy)" == newer.description)
+    #expect("\(found.message) (\(found.code)); \(found.remedy)" == newer.description)
     var examination = Examination(sound, now: now)
     examination.soundness = .damaged(["row 3 missing from index accepted_trigger"])
     let damage = try #require(examination.findings.first)

@@ -29,7 +29,9 @@ struct WebhookTests {
         \(also)
         """
       ]), worker: "CrashingWorker", data: HostProcess.temporaryFolder(),
-      environment: secrets.merging(["GONE": Base64.encoded(Array("the one that was there before".utf8))]) {
+      environment: secrets.merging([
+        "GONE": Base64.encoded(Array("the one that was there before".utf8))
+      ]) {
         first, _ in first
       })
   }
