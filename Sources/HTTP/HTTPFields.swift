@@ -57,7 +57,9 @@ enum HTTPGrammar {
   /// RFC 9110 §5.6.2: what a method or a field name is made of.
   static func isToken(_ text: String) -> Bool {
     var text = text
-    return text.withUTF8 { !$0.isEmpty && $0.allSatisfy(isTokenByte) }
+    // Once, and not for each byte: a static is looked at before it is read.
+    let isTokenByte = tokenBytes
+    return text.withUTF8 { !$0.isEmpty && $0.allSatisfy { isTokenByte[Int($0)] } }
   }
 
   static func isTokenByte(_ byte: UInt8) -> Bool {

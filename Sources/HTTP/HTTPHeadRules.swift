@@ -94,6 +94,7 @@ enum HTTPHeadRules {
   /// A name, an address or a bracketed IPv6 address, and perhaps a port.
   static func isHost(_ text: String) -> Bool {
     var text = text
+    let isHostByte = isHostByte
     return text.withUTF8 { !$0.isEmpty && $0.allSatisfy { isHostByte[Int($0)] } }
   }
 

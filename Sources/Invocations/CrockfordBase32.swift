@@ -6,7 +6,9 @@ enum CrockfordBase32 {
 
   /// The lowest `digits` times five bits, the highest first.
   static func text(_ number: UInt64, digits: Int) -> String {
-    String(unsafeUninitializedCapacity: digits) { characters in
+    // Once, and not for each digit: a static is looked at before it is read.
+    let alphabet = alphabet
+    return String(unsafeUninitializedCapacity: digits) { characters in
       var rest = number
       for place in stride(from: digits - 1, through: 0, by: -1) {
         characters[place] = alphabet[Int(rest & 31)]
