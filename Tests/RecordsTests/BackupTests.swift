@@ -118,7 +118,7 @@ struct BackupTests {
     try file("\(place.path)/empty", [])
     let empty = RecordFault.badBackup(path: "\(place.path)/empty", flaw: .empty)
     #expect(fault("\(place.path)/empty", place.path) == empty)
-    #expect("\(empty)".contains("the backup is empty; name a file that apus backup wrote"))
+    #expect("\(empty)".contains("the backup is empty (R018); name a file that apus backup wrote"))
     let damaged = open(path, O_RDWR | O_CLOEXEC)
     let garbage = [UInt8](repeating: 0xA5, count: 3_000)
     #expect(pwrite(damaged, garbage, garbage.count, 3 * 4_096) == garbage.count)
