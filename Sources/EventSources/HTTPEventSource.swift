@@ -40,12 +40,15 @@ package enum HTTPEventSource {
     method: String, path: String, query: String?, parameters: [HTTPCall.Field],
     headers: [HTTPCall.Field]
   ) -> HTTPCall {
-    let named = headers.filter { $0.isNamed("connection") }
-      .flatMap { $0.value.split(separator: ",").map { $0.trimmingSpace.lowercased() } }
+    // A set, as a caller may name thousands; mostly there is none, and no name is made lower case.
+    let named = Set(
+      headers.filter { $0.isNamed("connection") }
+        .flatMap { $0.value.split(separator: ",").map { $0.trimmingSpace.lowercased() } })
     return HTTPCall(
       method: method, path: path, query: query, parameters: parameters,
       headers: headers.filter { field in
-        !hopByHopHeaders.contains(field.name) && !named.contains { field.isNamed($0) }
+        !hopByHopHeaders.contains(field.name)
+          && (named.isEmpty || !named.contains(field.name.lowercased()))
       })
   }
 
