@@ -164,49 +164,29 @@ struct CommitTests {
   }
 
   @Test func `a start that its end follows soon is never written by itself`() throws {
-    let clock = Mutex<UInt64>(0)
-    let folder = try Folder()
-    let file = "\(folder.path)/apus.db"
-    // Turn by turn: the writer's thread would write the starts as soon as the clock says that nothing
-    // else came, before the next change can be handed over.
-    let (store, _) = try SteppedStore.open(
-      file: file, tuning: RecordTuning(monotonic: { clock.withLock { $0 } })
-    ) { _ in }
-    func write(at time: UInt64, _ changes: RecordChange...) {
-      clock.withLock { $0 = time }
-      store.append(changes, CommitTerms())
-      store.write()
-    }
     let held = StoreLimits.startHeldNanoseconds
-    write(at: 0, .accept(accepted(1)), started(1), .accept(accepted(2)), started(2))
-    write(at: held - 1, .pause(subject: "queue:other", since: noon))
-    #expect(try fileNumber("SELECT count(*) FROM unfinished WHERE state = 2", at: file) == 0)
-    write(at: held, .end(succeeded(1)))
-    #expect(try fileNumber("SELECT id FROM unfinished WHERE state = 2", at: file) == id(2).rawValue)
-    #expect(try fileNumber("SELECT count(*) FROM unfinished", at: file) == 1)
-    #expect(store.close() == 0)
-    let reopened = try TestStore(in: folder)
+    let test = try TurnedStore()
+    test.turn(at: 0, .accept(accepted(1)), started(1), .accept(accepted(2)), started(2))
+    test.turn(at: held - 1, .pause(subject: "queue:other", since: noon))
+    #expect(try test.startsWritten() == 0)
+    test.turn(at: held, .end(succeeded(1)))
+    #expect(try test.number("SELECT id FROM unfinished WHERE state = 2") == id(2).rawValue)
+    #expect(try test.number("SELECT count(*) FROM unfinished") == 1)
+    #expect(test.store.close() == 0)
+    let reopened = try TestStore(in: test.folder)
     let story = try #require(try reopened.show(id(1)))
     #expect(story.history == [attempt(1, 1)])
     #expect(story.state == .succeeded)
   }
 
   @Test func `starts are written by themselves when nothing else comes`() throws {
-    let clock = Mutex<UInt64>(0)
-    let folder = try Folder()
-    let file = "\(folder.path)/apus.db"
-    let (store, _) = try SteppedStore.open(
-      file: file, tuning: RecordTuning(monotonic: { clock.withLock { $0 } })
-    ) { _ in }
-    store.append([.accept(accepted(1)), started(1)], CommitTerms())
-    store.write()
-    clock.withLock { $0 = StoreLimits.lingerNanoseconds - 1 }
-    store.write()
-    #expect(try fileNumber("SELECT count(*) FROM unfinished WHERE state = 2", at: file) == 0)
-    clock.withLock { $0 = StoreLimits.lingerNanoseconds }
-    store.write()
-    #expect(try fileNumber("SELECT count(*) FROM unfinished WHERE state = 2", at: file) == 1)
-    #expect(store.close() == 0)
+    let test = try TurnedStore()
+    test.turn(at: 0, .accept(accepted(1)), started(1))
+    test.turn(at: StoreLimits.lingerNanoseconds - 1)
+    #expect(try test.startsWritten() == 0)
+    test.turn(at: StoreLimits.lingerNanoseconds)
+    #expect(try test.startsWritten() == 1)
+    #expect(test.store.close() == 0)
   }
 
   @Test func `a start is written without another commit when nothing comes`() throws {
@@ -395,5 +375,40 @@ struct CommitTests {
     #expect(try test.number("SELECT typeof(source) = 'text' FROM accepted") == 1)
     #expect(try test.number("SELECT typeof(function) = 'integer' FROM accepted") == 1)
     #expect(try test.show(id(1))?.acceptance == accepted(1))
+  }
+}
+
+/// A store whose writer's turns and whose clock are the test's.
+///
+/// The writer's own thread would write starts as soon as the clock says that nothing else came, before
+/// the next change can be handed over.
+private final class TurnedStore {
+  let folder: Folder
+  let store: SteppedStore
+  private let file: String
+  private let clock = Clock()
+
+  private final class Clock: Sendable {
+    let now = Mutex<UInt64>(0)
+  }
+
+  init() throws {
+    let clock = clock
+    folder = try Folder()
+    file = "\(folder.path)/apus.db"
+    let tuning = RecordTuning(monotonic: { clock.now.withLock { $0 } })
+    store = try SteppedStore.open(file: file, tuning: tuning) { _ in }.store
+  }
+
+  func turn(at time: UInt64, _ changes: RecordChange...) {
+    clock.now.withLock { $0 = time }
+    store.append(changes, CommitTerms())
+    store.write()
+  }
+
+  func number(_ sql: String) throws -> Int64? { try fileNumber(sql, at: file) }
+
+  func startsWritten() throws -> Int64? {
+    try number("SELECT count(*) FROM unfinished WHERE state = 2")
   }
 }
